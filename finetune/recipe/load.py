@@ -1,0 +1,93 @@
+"""A recipe file and its overrides -> a resolved `Recipe`, or every problem at once."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from finetune.recipe.problems import Problem, RecipeError, from_validation
+from finetune.recipe.schema import Recipe
+from finetune.recipe.source import KeyPath, Source, apply_overrides, read_yaml
+
+HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$|^[\w-][\w.-]*$")
+
+
+@dataclass(frozen=True)
+class LoadedRecipe:
+    """A valid recipe together with the place of its keys, for later messages."""
+
+    recipe: Recipe
+    source: Source
+
+    def error(self, problems: list[Problem]) -> RecipeError:
+        """The exception that reports `problems` with file and line."""
+        return RecipeError(self.source, problems)
+
+
+def load_recipe(file: Path, overrides: tuple[str, ...] = ()) -> LoadedRecipe:
+    """Read, override, resolve and validate.
+
+    Relative paths (sources, a base's folder, a folder as Hub) count from the recipe's own folder.
+    Raises UserError where the file cannot be read and RecipeError with all problems of its keys.
+    """
+    source = read_yaml(file)
+    apply_overrides(source, overrides)
+    _resolve_paths(source.values, file.resolve().parent)
+    try:
+        recipe = Recipe.model_validate(source.values)
+    except ValidationError as error:
+        problems = from_validation(error, source.values, Recipe)
+        raise RecipeError(source, problems) from error
+    problems = _contradictions(recipe)
+    if problems:
+        raise RecipeError(source, problems)
+    return LoadedRecipe(recipe, source)
+
+
+def _contradictions(recipe: Recipe) -> list[Problem]:
+    """What each key alone allows but the keys together do not."""
+    found = []
+    for index, source in enumerate(recipe.data.sources):
+        key: KeyPath = ("data", "sources", index)
+        if (source.path is None) == (source.package is None):
+            found.append(Problem(key, "needs exactly one of `path` and `package`"))
+    if all(source.weight == 0 for source in recipe.data.sources):
+        found.append(Problem(("data", "sources"), "every weight is 0: nothing to train on"))
+    length, batch = recipe.sequences.length, recipe.train.batch_tokens
+    if batch % length:
+        near = max(1, round(batch / length)) * length
+        message = f"{batch} is no multiple of sequences.length ({length}); the nearest is {near}"
+        found.append(Problem(("train", "batch_tokens"), message))
+    if length < 16:
+        found.append(Problem(("sequences", "length"), "must be at least 16 tokens"))
+    full = recipe.tune.method == "full"
+    if recipe.publish and full and recipe.publish.artefact == "adapter":
+        found.append(Problem(("publish", "artefact"), "full tuning makes no adapter; use merged"))
+    return found
+
+
+def is_folder(model: str) -> bool:
+    """Whether a base is written as a folder rather than as a Hub id."""
+    return model.startswith((".", "/", "~")) or HUB_ID.match(model) is None
+
+
+def _resolve_paths(values: dict[str, Any], folder: Path) -> None:
+    """Make the paths of a recipe absolute, in place; wrong types are left for the schema."""
+
+    def absolute(path: str) -> str:
+        return str((folder / Path(path).expanduser()).resolve())
+
+    data = values.get("data")
+    for source in (data.get("sources") if isinstance(data, dict) else None) or []:
+        if isinstance(source, dict) and isinstance(source.get("path"), str):
+            source["path"] = absolute(source["path"])
+    publish = values.get("publish")
+    if isinstance(publish, dict) and isinstance(publish.get("hub"), str):
+        publish["hub"] = absolute(publish["hub"])
+    base = values.get("base")
+    if isinstance(base, str) and is_folder(base):
+        values["base"] = absolute(base)
+    elif isinstance(base, dict) and isinstance(base.get("model"), str) and is_folder(base["model"]):
+        base["model"] = absolute(base["model"])
