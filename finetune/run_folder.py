@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from finetune.errors import UserError
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -162,3 +164,22 @@ def digest_of(value: Any) -> str:  # noqa: ANN401
     """16 hex digits of a JSON value, the same for equal values whatever their key order."""
     canonical = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.blake2b(canonical.encode(), digest_size=8).hexdigest()
+
+
+@contextmanager
+def locked(run: RunFolder, name: str = "run") -> Iterator[None]:
+    """Hold a run folder for one process. Raises UserError where another process holds it.
+
+    The lock goes with the process, whatever ends it.
+    """
+    import fcntl
+
+    run.path.mkdir(parents=True, exist_ok=True)
+    with (run.path / f".{name}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                f"{run.path}: another process is working on this run; wait for it or stop it"
+            ) from None
+        yield

@@ -1,0 +1,30 @@
+"""The arguments that commands on a recipe share."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+
+def add_recipe(parser: ArgumentParser) -> None:
+    """RECIPE, dotted overrides, and where runs live."""
+    parser.add_argument("recipe", type=Path, metavar="RECIPE", help="a YAML recipe")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="dotted override, such as train.tokens=2e6"
+    )
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs live (./runs)"
+    )
+
+
+def add_redo(parser: ArgumentParser) -> None:
+    """--redo STAGE."""
+    parser.add_argument(
+        "--redo",
+        choices=("prepare", "train", "merge", "evaluate", "release"),
+        metavar="STAGE",
+        help="clear this stage and those after it first",
+    )
+
+
+def overrides(options: Namespace) -> tuple[str, ...]:
+    """The overrides as the recipe room takes them."""
+    return tuple(options.overrides)

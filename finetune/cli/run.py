@@ -1,0 +1,33 @@
+"""`finetune run RECIPE`"""
+
+from argparse import ArgumentParser, Namespace
+
+from finetune.cli.arguments import add_recipe, add_redo, overrides
+
+
+def add_arguments(parser: ArgumentParser, _: str) -> None:
+    add_recipe(parser)
+    add_redo(parser)
+    parser.add_argument("--push", action="store_true", help="upload release/ at the end")
+    parser.add_argument(
+        "--despite-gate", action="store_true", help="release although the gate did not pass"
+    )
+
+
+def run(options: Namespace) -> int:
+    """Do what is missing, then show the run and those it stands on."""
+    from finetune.stages import all_stages, open_job, push, run_stages
+
+    job = open_job(
+        options.recipe, overrides(options), options.runs, despite_gate=options.despite_gate
+    )
+    run_stages(job, all_stages(job), options.redo)
+    if options.push:
+        print(push(job))
+    from rich.console import Console
+
+    from finetune.report import lineage, lineage_table
+
+    Console().print(lineage_table(lineage(job.run)))
+    print(f"report: {job.run.report}")
+    return 0

@@ -1,0 +1,56 @@
+"""Held-out files -> lines to fill in. Which lines depends on the files alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from data_formats.document import Document
+from finetune.generation.infill import Gap
+
+SHORTEST = 4
+"""Characters of a line that is worth guessing: brackets and `pass`-like scraps say little."""
+
+
+@dataclass(frozen=True)
+class LineProblem:
+    """One line of a file, without its indentation, taken out."""
+
+    path: str
+    language: str
+    gap: Gap
+    truth: str
+
+
+def line_problems(documents: Sequence[Document], count: int) -> list[LineProblem]:
+    """`count` lines (or all there are), picked by a hash of file and position."""
+    candidates = [
+        (_rank(document, start), document, start, end)
+        for document in documents
+        for start, end in _lines(document.text)
+    ]
+    candidates.sort(key=lambda candidate: candidate[0])
+    return [
+        LineProblem(
+            document.path,
+            document.language,
+            Gap(document.text[:start], document.text[end:]),
+            document.text[start:end],
+        )
+        for _, document, start, end in candidates[:count]
+    ]
+
+
+def _rank(document: Document, start: int) -> bytes:
+    return blake2b(f"{document.id}\0{start}".encode(), digest_size=16).digest()
+
+
+def _lines(text: str) -> list[tuple[int, int]]:
+    """Bounds of the stripped content of each line that holds a letter or digit."""
+    bounds, at = [], 0
+    for line in text.split("\n"):
+        content = line.strip()
+        if len(content) >= SHORTEST and any(map(str.isalnum, content)):
+            start = at + line.index(content)
+            bounds.append((start, start + len(content)))
+        at += len(line) + 1
+    return bounds

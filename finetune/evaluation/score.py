@@ -1,0 +1,156 @@
+"""Everything that scores.json says, measured on base and tuned with the same held-out inputs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data_formats.document import Document
+from finetune.evaluation.line_problems import LineProblem, line_problems
+from finetune.generation.infill import infill_lines
+from finetune.models.load import load_model
+from finetune.models.measure import LAYOUTS, Measured, MeasuringSet, measure, measuring_set
+from finetune.recipe.schema import Evaluate
+from finetune.tokenizer import CodeTokenizer
+
+METRIC = Path(__file__).parent / "metrics" / "infilling_exact_match"
+BLOCKS_AT_ONCE = 8
+SAMPLES = 12
+"""Completions that the report shows."""
+
+ByLayout = dict[str, Measured]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What both models are measured on."""
+
+    sets: dict[str, dict[str, MeasuringSet]]
+    """By language, then layout."""
+    problems: list[LineProblem]
+
+
+@dataclass(frozen=True)
+class ModelScores:
+    """One model's measurements."""
+
+    losses: dict[str, ByLayout]
+    completions: list[str]
+
+
+def held_out(
+    documents: Sequence[Document], section: Evaluate, tokenizer: CodeTokenizer, length: int
+) -> HeldOut:
+    """Measuring sets per language and layout, and the lines to fill in."""
+    layouts = list(LAYOUTS) if tokenizer.sentinels else ["left_to_right"]
+    languages = sorted({document.language for document in documents})
+    sets = {}
+    for language in languages:
+        own = [document for document in documents if document.language == language]
+        sets[language] = {
+            layout: measuring_set(own, layout, tokenizer, length, section.loss_tokens)
+            for layout in layouts
+        }
+    count = section.infilling_problems if tokenizer.sentinels else 0
+    return HeldOut(sets, line_problems(documents, count))
+
+
+def score_model(
+    folder: Path, inputs: HeldOut, section: Evaluate, *, trust_remote_code: bool
+) -> ModelScores:
+    """Losses and completions of the model in `folder`."""
+    model = load_model(folder, trust_remote_code=trust_remote_code)
+    model.eval()
+    losses = {
+        language: {layout: measure(model, one, BLOCKS_AT_ONCE) for layout, one in sets.items()}
+        for language, sets in inputs.sets.items()
+    }
+    completions = infill_lines(
+        model,
+        CodeTokenizer(folder),
+        [problem.gap for problem in inputs.problems],
+        max_new_tokens=section.max_new_tokens,
+    )
+    return ModelScores(losses, completions)
+
+
+def scores_json(
+    base: ModelScores, tuned: ModelScores, inputs: HeldOut, section: Evaluate
+) -> dict[str, Any]:
+    """The contents of scores.json."""
+    models = {"base": base, "tuned": tuned}
+    totals = {name: _total(scores.losses) for name, scores in models.items()}
+    losses = {name: _round(total, "loss") for name, total in totals.items()}
+    return {
+        "losses": losses,
+        "bits_per_byte": {name: _round(total, "bits_per_byte") for name, total in totals.items()},
+        "losses_by_language": {
+            language: {name: _round(s.losses[language], "loss") for name, s in models.items()}
+            for language in inputs.sets
+        },
+        "measured_tokens": {
+            language: {layout: one.tokens for layout, one in by_layout.items()}
+            for language, by_layout in base.losses.items()
+        },
+        "infilling": {
+            name: _infilling(scores, inputs, section) for name, scores in models.items()
+        }
+        if inputs.problems
+        else None,
+        "gate": gate(losses, section),
+        "jail": "not used: no generated code was executed",
+    }
+
+
+def _total(losses: dict[str, ByLayout]) -> ByLayout:
+    """Sums over languages; each language weighs as many tokens as it has."""
+    layouts = next(iter(losses.values()))
+    return {
+        layout: sum((by[layout] for by in losses.values()), start=Measured(0.0, 0, 0))
+        for layout in layouts
+    }
+
+
+def _round(measured: ByLayout, name: str) -> dict[str, float]:
+    return {layout: round(getattr(one, name), 6) for layout, one in measured.items()}
+
+
+def _infilling(scores: ModelScores, inputs: HeldOut, section: Evaluate) -> dict[str, Any]:
+    import evaluate
+
+    truths = [problem.truth for problem in inputs.problems]
+    exact = evaluate.load(str(METRIC)).compute(predictions=scores.completions, references=truths)
+    shown = list(zip(inputs.problems, scores.completions, strict=True))[:SAMPLES]
+    return {
+        "exact_match": round(exact["exact_match"], 6),
+        "problems": len(truths),
+        "settings": {
+            "task": "one line of a held-out file, by exact match of stripped text",
+            "layout": "psm",
+            "decoding": "greedy",
+            "max_new_tokens": section.max_new_tokens,
+        },
+        "samples": [
+            {
+                "path": problem.path,
+                "prefix": problem.gap.prefix[-200:],
+                "truth": problem.truth,
+                "completion": completion,
+                "exact": completion.strip() == problem.truth.strip(),
+            }
+            for problem, completion in shown
+        ],
+    }
+
+
+def gate(losses: dict[str, dict[str, float]], section: Evaluate) -> dict[str, Any]:
+    """Whether the tuned model may be released, with a reason per layout that rose too far."""
+    reasons = []
+    for layout, limit in section.gate.items():
+        if layout not in losses["tuned"]:
+            reasons.append(f"{layout} was not measured: the tokenizer has no sentinels")
+            continue
+        rise = losses["tuned"][layout] - losses["base"][layout]
+        if rise > limit.max_loss_rise:
+            reasons.append(f"{layout} loss rose by {rise:.4f}, more than {limit.max_loss_rise}")
+    return {"passed": not reasons, "reasons": reasons}

@@ -1,0 +1,104 @@
+"""What is known of a base before anything is loaded: sentinels, adapter targets, licence, sizes.
+
+Sources: the tokenizers' own files; BigCode's model cards; parameter counts checked against
+`GPTBigCodeConfig`. A spelling of sentinels is listed only where its tokenizer was tested.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from finetune.recipe.schema import Lora
+
+END_OF_DOCUMENT = "<|endoftext|>"
+
+STARCODER_SPECIAL_TOKENS = (
+    END_OF_DOCUMENT,
+    "<fim_prefix>",
+    "<fim_middle>",
+    "<fim_suffix>",
+    "<fim_pad>",
+    "<filename>",
+    "<gh_stars>",
+    "<issue_start>",
+    "<issue_comment>",
+    "<issue_closed>",
+    "<jupyter_start>",
+    "<jupyter_text>",
+    "<jupyter_code>",
+    "<jupyter_output>",
+    "<empty_output>",
+    "<commit_before>",
+    "<commit_msg>",
+    "<commit_after>",
+    "<reponame>",
+)
+"""StarCoder's ids 0 to 18, in order. Prefix, middle, suffix: not the order of writing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sentinels:
+    """The names that mark the parts of a fill-in-the-middle document."""
+
+    prefix: str
+    middle: str
+    suffix: str
+    pad: str
+
+
+SENTINEL_SPELLINGS = (
+    Sentinels(
+        prefix="<fim_prefix>", middle="<fim_middle>", suffix="<fim_suffix>", pad="<fim_pad>"
+    ),
+)
+"""StarCoder and StarCoder2. Looked up by name: positions in a special-token list differ."""
+
+
+def sentinels_of(tokens: Collection[str]) -> Sentinels | None:
+    """The spelling whose prefix, middle and suffix are all among a tokenizer's `tokens`."""
+    for names in SENTINEL_SPELLINGS:
+        if {names.prefix, names.middle, names.suffix} <= set(tokens):
+            return names
+    return None
+
+
+LORA_TARGETS = {
+    "gpt_bigcode": ("c_attn", "c_proj", "c_fc"),
+    "starcoder2": ("q_proj", "k_proj", "v_proj", "o_proj", "c_fc", "c_proj"),
+    "llama": ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
+}
+"""By `model_type`. GPT-BigCode calls both an attention and an MLP matrix `c_proj`."""
+
+EMBEDDINGS = ("wte", "embed_tokens", "lm_head", "embed_out")
+"""Adapters on these merge to a broken model where the two are tied."""
+
+
+def lora_targets(lora: Lora, model_type: str | None) -> tuple[str, ...] | None:
+    """The recipe's targets, else the family's; None where neither is known."""
+    return lora.targets or LORA_TARGETS.get(model_type or "")
+
+
+def target_problem(lora: Lora, model_type: str | None, modules: Collection[str]) -> str | None:
+    """Why these targets cannot be adapted, or None. `modules` are last parts of module names."""
+    targets = lora_targets(lora, model_type)
+    if targets is None:
+        return f"the family {model_type} has no list of its own; name the modules to adapt"
+    for target in targets:
+        if target in EMBEDDINGS:
+            return f"an adapter on {target} breaks the model when merged (tied embeddings)"
+        if target not in modules:
+            return f"{target} matches no module of the base; it has {', '.join(sorted(modules))}"
+    return None
+
+
+FAMILY_LICENCES = {
+    "bigcode/starcoder": "bigcode-openrail-m",
+    "bigcode/starcoderbase": "bigcode-openrail-m",
+    "bigcode/starcoderbase-1b": "bigcode-openrail-m",
+    "bigcode/starcoderbase-3b": "bigcode-openrail-m",
+    "bigcode/starcoderbase-7b": "bigcode-openrail-m",
+    "bigcode/starcoder2-3b": "bigcode-openrail-m",
+    "bigcode/starcoder2-7b": "bigcode-openrail-m",
+    "bigcode/starcoder2-15b": "bigcode-openrail-m",
+    "bigcode/santacoder": "bigcode-openrail-m",
+}
+"""By Hub id, from the models' cards."""

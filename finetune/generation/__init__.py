@@ -1,0 +1,1 @@
+"""Completions from a model, many at a time."""

@@ -1,0 +1,34 @@
+"""Low-rank adapters: attached, counted, saved, loaded."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import PreTrainedModel
+
+from finetune.families import lora_targets
+from finetune.recipe.schema import Lora
+
+
+def add_lora(model: PreTrainedModel, lora: Lora, seed: int) -> PeftModel:
+    """Freeze `model` and attach fp32 adapters; the initial weights depend on `seed` alone."""
+    targets = lora_targets(lora, model.config.model_type)
+    assert targets is not None, "checked before the model is loaded"
+    config = LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=list(targets),
+        task_type="CAUSAL_LM",
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        adapted: Any = get_peft_model(model, config)
+    return adapted
+
+
+def load_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:
+    """`model` with the adapter of `folder` attached, for inference."""
+    adapted: Any = PeftModel.from_pretrained(model, str(folder), is_trainable=False)
+    return adapted

@@ -1,0 +1,45 @@
+"""A model folder -> a model whose attention keeps documents apart."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+
+DROPOUTS = (
+    "attn_pdrop",
+    "resid_pdrop",
+    "embd_pdrop",
+    "attention_dropout",
+    "residual_dropout",
+    "embedding_dropout",
+)
+"""Names that configurations give to their dropout rates."""
+
+
+def load_model(
+    folder: Path,
+    *,
+    dtype: torch.dtype = torch.float32,
+    dropout: float | None = None,
+    trust_remote_code: bool = False,
+) -> PreTrainedModel:
+    """Load safetensors weights with the sdpa kernel.
+
+    sdpa isolates packed documents through restarting positions as long as no mask is passed and
+    no cache is used (`forward.token_losses`). `dropout` replaces what the config states.
+    """
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
+    if dropout is not None:
+        for name in DROPOUTS:
+            if hasattr(config, name):
+                setattr(config, name, dropout)
+    model: Any = AutoModelForCausalLM.from_pretrained(
+        folder,
+        config=config,
+        dtype=dtype,
+        attn_implementation="sdpa",
+        use_safetensors=True,
+        trust_remote_code=trust_remote_code,
+    )
+    return model

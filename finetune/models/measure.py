@@ -1,0 +1,118 @@
+"""Mean losses of a model over held-out code, one per layout, on the same cuts every time."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from data_formats.document import Document
+from finetune.models.forward import collate, num_labels, token_losses
+from finetune.recipe.schema import Fim, Sequences
+from finetune.sequences import Block, block_stream
+from finetune.sequences.segment import IGNORED
+from finetune.tokenizer import CodeTokenizer
+
+LAYOUTS = {
+    "left_to_right": Fim(rate=0.0),
+    "psm": Fim(rate=1.0, spm=0.0),
+    "spm": Fim(rate=1.0, spm=1.0),
+}
+"""What is measured. In `psm` and `spm` the loss is that of the middle and its end alone."""
+
+CUTS_SEED = 1_000_003
+"""Of the cuts of held-out code: the same for every run, base and tuned, whatever they train on."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A sum of losses and what it was taken over."""
+
+    nats: float
+    tokens: int
+    bytes: int
+
+    @property
+    def loss(self) -> float:
+        """Nats per token."""
+        return self.nats / self.tokens if self.tokens else math.nan
+
+    @property
+    def bits_per_byte(self) -> float:
+        """Comparable between tokenizers."""
+        return self.nats / math.log(2) / self.bytes if self.bytes else math.nan
+
+    def __add__(self, other: "Measured") -> "Measured":
+        return Measured(
+            self.nats + other.nats, self.tokens + other.tokens, self.bytes + other.bytes
+        )
+
+
+@dataclass(frozen=True)
+class MeasuringSet:
+    """Blocks of held-out code in one layout."""
+
+    blocks: tuple[Block, ...]
+    bytes: int
+    """UTF-8 bytes of the text whose tokens have a loss."""
+
+
+def measuring_set(
+    documents: Sequence[Document],
+    layout: str,
+    tokenizer: CodeTokenizer,
+    length: int,
+    max_tokens: int,
+) -> MeasuringSet:
+    """Whole blocks of at most `max_tokens` tokens (always at least one), each document once."""
+    stream = block_stream(
+        documents,
+        tokenizer,
+        LAYOUTS[layout],
+        Sequences(length=length, labels="middle"),
+        seed=CUTS_SEED,
+        weights=[None] * (1 + max((d.source for d in documents), default=0)),
+        epochs=1,
+    )
+    blocks = tuple(_at_most(stream, max(1, max_tokens // length)))
+    return MeasuringSet(blocks, sum(_scored_bytes(block, documents) for block in blocks))
+
+
+def _at_most(stream: Iterator[Block], limit: int) -> Iterator[Block]:
+    for _, block in zip(range(limit), stream, strict=False):
+        yield block
+
+
+def _scored_bytes(block: Block, documents: Sequence[Document]) -> int:
+    total = 0
+    for placed in block.placed:
+        segment, cut = placed.segment, placed.segment.written.cut
+        text = documents[segment.turn.document].text[segment.start : segment.end]
+        scored = text[cut.prefix_end : cut.middle_end] if cut else text
+        total += len(scored.encode())
+    return total
+
+
+@torch.inference_mode()
+def measure(model: Any, measured: MeasuringSet, micro_batch: int) -> Measured:  # noqa: ANN401
+    """Losses of one process over all blocks."""
+    nats, tokens = sum_losses(model, measured.blocks, micro_batch)
+    return Measured(nats, tokens, measured.bytes)
+
+
+def sum_losses(model: Any, blocks: Sequence[Block], micro_batch: int) -> tuple[float, int]:  # noqa: ANN401
+    """Sum of nats and number of labels over `blocks`."""
+    device = next(model.parameters()).device
+    nats = 0.0
+    for at in range(0, len(blocks), micro_batch):
+        batch = collate(blocks[at : at + micro_batch], device)
+        nats += float(token_losses(model, batch).double().sum())
+    return nats, sum(num_labels(block) for block in blocks)
+
+
+def blank(block: Block) -> Block:
+    """The same block without any label: fills up a rank that has fewer blocks than others."""
+    import numpy as np
+
+    return Block(block.input_ids, np.full_like(block.labels, IGNORED), block.position_ids, ())

@@ -1,0 +1,133 @@
+"""What must hold before the first stage, found without torch and without a network.
+
+`check` prints these problems; every other command refuses to start while there is one. A note is
+something that cannot be known yet, such as a base that is still to be made.
+"""
+
+from dataclasses import dataclass, field
+
+from finetune.base import BaseFacts, base_facts
+from finetune.corpus import locate
+from finetune.errors import UserError
+from finetune.families import target_problem
+from finetune.licences import check_licence_id, derivative_licence, trademark_warning
+from finetune.recipe import LoadedRecipe, Problem, Recipe
+from finetune.recipe.schema import EarlierRun, Pretrained, Scratch
+from finetune.run_folder import RunFolder
+from finetune.tokenizer import fim_problem
+
+
+@dataclass
+class Findings:
+    """Problems stop a run; notes and warnings do not."""
+
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def inspect(recipe: Recipe, run: RunFolder) -> Findings:
+    """Everything that can be said of a valid recipe before it runs."""
+    findings = Findings()
+    _inspect_sources(recipe, findings)
+    _inspect_scratch(recipe, findings)
+    try:
+        facts = base_facts(recipe.base, run)
+    except UserError as error:
+        findings.problems.append(Problem(("base",), str(error)))
+        return findings
+    if facts.folder is None and not isinstance(recipe.base, Scratch):
+        findings.notes.append(_not_here(recipe, facts))
+    _inspect_base(recipe, facts, findings)
+    _inspect_licence(recipe, facts, findings)
+    return findings
+
+
+def refuse_problems(loaded: LoadedRecipe, run: RunFolder) -> Findings:
+    """The findings. Raises RecipeError where there is a problem."""
+    findings = inspect(loaded.recipe, run)
+    if findings.problems:
+        raise loaded.error(findings.problems)
+    return findings
+
+
+def _inspect_sources(recipe: Recipe, findings: Findings) -> None:
+    for index, source in enumerate(recipe.data.sources):
+        try:
+            located = locate(source)
+        except UserError as error:
+            findings.problems.append(Problem(("data", "sources", index), str(error)))
+            continue
+        findings.notes.append(f"{located.repo}: {len(located.files)} files")
+
+
+def _inspect_scratch(recipe: Recipe, findings: Findings) -> None:
+    if not isinstance(recipe.base, Scratch):
+        return
+    made = recipe.base.scratch
+    if made.width % made.heads:
+        message = f"width {made.width} is no multiple of heads ({made.heads})"
+        findings.problems.append(Problem(("base", "scratch", "heads"), message))
+    if made.vocabulary < 275:
+        message = "must be at least 275: 256 bytes and 19 special tokens"
+        findings.problems.append(Problem(("base", "scratch", "vocabulary"), message))
+
+
+def _inspect_base(recipe: Recipe, facts: BaseFacts, findings: Findings) -> None:
+    length = recipe.sequences.length
+    if facts.positions is not None and length > facts.positions:
+        message = f"{length} is beyond the base's {facts.positions} positions"
+        findings.problems.append(Problem(("sequences", "length"), message))
+    if recipe.tune.method == "lora" and facts.model_type is not None:
+        problem = target_problem(recipe.tune, facts.model_type, facts.modules)
+        if problem:
+            findings.problems.append(Problem(("tune", "targets"), problem))
+    if facts.folder is not None and not isinstance(recipe.base, Scratch):
+        _inspect_tokenizer(recipe, facts, findings)
+    if recipe.fim.rate == 1.0:
+        findings.notes.append("fim.rate 1.0 harms left-to-right completion; up to 0.9 does not")
+
+
+def _inspect_tokenizer(recipe: Recipe, facts: BaseFacts, findings: Findings) -> None:
+    assert facts.folder is not None
+    try:
+        problem = fim_problem(facts.folder) if recipe.fim.rate > 0 else None
+    except UserError as error:
+        findings.problems.append(Problem(("base",), str(error)))
+        return
+    if problem:
+        findings.problems.append(Problem(("fim", "rate"), f"{facts.description}: {problem}"))
+
+
+def _inspect_licence(recipe: Recipe, facts: BaseFacts, findings: Findings) -> None:
+    if isinstance(recipe.base, Scratch):
+        _try(findings, ("base", "scratch", "licence"), facts.licence)
+    elif isinstance(recipe.base, Pretrained) and recipe.base.licence is not None:
+        _try(findings, ("base", "licence"), facts.licence)
+    elif facts.licence is None and facts.folder is not None:
+        message = (
+            f"{facts.description} states no licence, and a derivative needs one: which is it? "
+            "Write base: {model: ..., licence: ID}"
+        )
+        findings.problems.append(Problem(("base",), message))
+    if recipe.publish is None or facts.licence is None or findings.problems:
+        return
+    try:
+        derivative_licence(facts.licence, recipe.publish.licence)
+    except UserError as error:
+        findings.problems.append(Problem(("publish", "licence"), str(error)))
+    warning = trademark_warning(recipe.publish.repo)
+    if warning:
+        findings.notes.append(warning)
+
+
+def _try(findings: Findings, key: tuple[str, ...], licence: str | None) -> None:
+    try:
+        check_licence_id(licence or "")
+    except UserError as error:
+        findings.problems.append(Problem(key, str(error)))
+
+
+def _not_here(recipe: Recipe, facts: BaseFacts) -> str:
+    if isinstance(recipe.base, EarlierRun):
+        return f"the base, {facts.description}, has not been made yet: run its recipe first"
+    return f"the base {facts.description} is not on this machine: `check --online` fetches it"

@@ -1,0 +1,186 @@
+"""The model card, from the run's files and the release's facts only; see `card.md.j2`."""
+
+import io
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from finetune.licences import OPENRAIL, front_matter, known_licences, obligations, use_restrictions
+from finetune.publishing import tables
+from finetune.publishing.citations import citations
+from finetune.publishing.evidence import Evidence, read_evidence
+from finetune.publishing.facts import ReleaseFacts
+from finetune.publishing.local_paths import mask
+from finetune.run_folder import RunFolder
+
+_LANGUAGES = {
+    "python": "Python",
+    "c": "C",
+    "c++": "C++",
+    "cpp": "C++",
+    "c#": "C#",
+    "java": "Java",
+    "javascript": "JavaScript",
+    "typescript": "TypeScript",
+    "ts": "TypeScript",
+    "go": "Go",
+    "rust": "Rust",
+    "ruby": "Ruby",
+    "php": "PHP",
+    "shell": "shell scripts",
+}
+_PRIVATE = ("hub", "private")  # of the recipe's `publish`; no reader of the card needs them
+
+
+def render_card(run: RunFolder, facts: ReleaseFacts) -> str:
+    """README.md of a release: metadata, then prose and tables.
+
+    Raises UserError where a file of the run cannot be read.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # slow, and seldom needed
+
+    evidence = read_evidence(run)
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # Markdown, not HTML
+    )
+    text = environment.get_template("card.md.j2").render(_context(evidence, facts))
+    return f"---\n{_yaml(metadata(evidence, facts))}---\n\n{_tidy(text)}"
+
+
+def _tidy(text: str) -> str:
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+def _yaml(value: Any) -> str:  # noqa: ANN401
+    writer = YAML(typ="safe", pure=True)
+    writer.default_flow_style = False
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    writer.allow_unicode = True
+    writer.width = 4096  # a folded path or URL cannot be found by searching for it
+    stream = io.StringIO()
+    writer.dump(value, stream)
+    return stream.getvalue()
+
+
+def metadata(evidence: Evidence, facts: ReleaseFacts) -> dict[str, Any]:
+    """The card's YAML: what the Hub reads."""
+    adapter = facts.artefact == "adapter"
+    values: dict[str, Any] = {"license": facts.licence}
+    if facts.licence == "other":  # the Hub then asks for a name and a link
+        base = front_matter(facts.base_folder) if facts.base_folder else {}
+        values |= {
+            "license_name": str(base.get("license_name", "other")),
+            "license_link": "LICENSE",
+        }
+    if facts.base_model_id is not None:
+        relation = "adapter" if adapter else "finetune"
+        values |= {"base_model": facts.base_model_id, "base_model_relation": relation}
+    values |= {
+        "library_name": "peft" if adapter else "transformers",
+        "pipeline_tag": "text-generation",
+        "language": ["code"],
+        "tags": _tags(evidence),
+    }
+    results = _results(evidence.scores)
+    if results:
+        name = facts.repo.rpartition("/")[2]
+        values["model-index"] = [{"name": name, "results": results}]
+    return values
+
+
+def _tags(evidence: Evidence) -> list[str]:
+    tags = ["code", "code-completion"]
+    if tables.at(evidence.recipe, "fim", "rate"):
+        tags.append("fill-in-the-middle")
+    if tables.at(evidence.recipe, "tune", "method") == "lora":
+        tags.append("lora")
+    return tags
+
+
+def _results(scores: dict[str, Any]) -> list[dict[str, Any]]:
+    """The tuned model's measures in the Hub's `model-index` form."""
+    own = []
+    for layout, name in tables.LAYOUTS.items():
+        loss = tables.at(scores, "losses", "tuned", layout)
+        own.append(("loss", f"Held-out loss in nats per token, {name}", loss))
+        bits = tables.at(scores, "bits_per_byte", "tuned", layout)
+        own.append(("bits_per_byte", f"Held-out bits per byte, {name}", bits))
+    exact = tables.at(scores, "infilling", "tuned", "exact_match")
+    own.append(("exact_match", "Infilling of held-out lines, exact match", exact))
+    groups = [("held-out", "held-out files of the training sources", own)]
+    for task, sides in (scores.get("tasks") or {}).items():
+        passed = tables.at(sides, "tuned", "pass@1")
+        groups.append((task, task, [("pass@1", "pass@1", passed)]))
+    return [_result(*group) for group in groups if any(_is_number(v) for *_, v in group[2])]
+
+
+def _result(type_: str, name: str, metrics: list[tuple[str, str, Any]]) -> dict[str, Any]:
+    return {
+        "task": {"type": "text-generation"},
+        "dataset": {"type": type_, "name": name},
+        "metrics": [
+            {"type": kind, "name": label, "value": round(value, 4)}
+            for kind, label, value in metrics
+            if _is_number(value)
+        ],
+    }
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _context(evidence: Evidence, facts: ReleaseFacts) -> dict[str, Any]:
+    folder = facts.base_folder
+    return {
+        "facts": facts,
+        "name": facts.repo.rpartition("/")[2],
+        "owner": facts.repo.partition("/")[0],
+        "recipe": evidence.recipe,
+        "scores": evidence.scores,
+        "repositories": {k: len(v) for k, v in sorted(evidence.corpus.repositories.items())},
+        "languages": _languages(evidence),
+        "evidence": evidence,
+        "tables": tables,
+        "at": tables.at,
+        "shown": tables.shown,
+        "as_json": lambda value: json.dumps(mask(value), ensure_ascii=False),
+        "recipe_text": _yaml(_public(evidence.recipe)),
+        "openrail": facts.licence == OPENRAIL,
+        "openrail_base": facts.base_licence == OPENRAIL,
+        "licence_name": known_licences()[facts.licence].name,
+        "base_licence_name": known_licences()[facts.base_licence].name,
+        "obligations": obligations(facts.licence),
+        "restrictions": use_restrictions(),
+        "has_base_card": folder is not None and (folder / "README.md").is_file(),
+        "has_notice": folder is not None and (folder / "NOTICE").is_file(),
+        "citations": citations(facts.repo, facts.base_model_id),
+    }
+
+
+def _languages(evidence: Evidence) -> str:
+    """`Python (12 files) and C++ (3 files)`, of the files trained on."""
+    counts = evidence.corpus.languages("train")
+    parts = [
+        f"{_LANGUAGES.get(name, name)} ({count} {'file' if count == 1 else 'files'})"
+        for name, count in counts.items()
+    ]
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def _public(recipe: dict[str, Any]) -> dict[str, Any]:
+    """The recipe without machine paths and without where and how visibly it was published."""
+    public: dict[str, Any] = mask(recipe)
+    if isinstance(public.get("publish"), dict):
+        kept = {key: value for key, value in public["publish"].items() if key not in _PRIVATE}
+        public["publish"] = kept
+    return public

@@ -1,0 +1,172 @@
+"""What must hold before a folder counts as a release; every finding is reported at once."""
+
+import json
+import re
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from finetune.errors import UserError
+from finetune.licences import (
+    OPENRAIL,
+    check_licence_id,
+    front_matter,
+    has_use_restrictions,
+    licence_of_folder,
+)
+from finetune.publishing import local_paths
+from finetune.publishing.artefacts import BASE_CARD, Artefact, entries, foreign, missing
+from finetune.publishing.tensors import not_finite, tensor_names
+
+HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")
+_WEIGHTS = ".safetensors"
+LIBRARIES = ("transformers", "peft")
+RELATIONS = ("finetune", "adapter", "merge", "quantized")
+_PICKLE = re.compile(rb"\x80[\x02-\x05]|PK\x03\x04")  # a bare pickle, or torch's zip of pickles
+_VOCABULARY = ("vocab.json", "added_tokens.json", "merges.txt", "tokenizer.model")
+_TEXTS_OF_OTHERS = ("LICENSE", "NOTICE", BASE_CARD)
+_SECRET = re.compile(
+    r"\bhf_[A-Za-z0-9]{30,}|\bgh[pousr]_[A-Za-z0-9]{36}|\bAKIA[0-9A-Z]{16}\b"
+    r"|-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----"
+)
+
+
+def check_release(folder: Path, artefact: Artefact) -> None:
+    """Raise UserError with every reason, a line each, why `folder` cannot be a release."""
+    plain = [folder / name for name in entries(folder) if _is_plain(folder / name)]
+    findings = [
+        *foreign(folder, artefact),
+        *missing(folder, artefact),
+        *chain.from_iterable(not_finite(file) for file in plain if file.suffix == _WEIGHTS),
+        *_bad_index(folder),
+        *chain.from_iterable(_bad_text(file) for file in plain if file.suffix != _WEIGHTS),
+        *_bad_config(folder),
+        *_bad_proof(folder),
+        *_bad_card(folder),
+        *_bad_licence(folder),
+    ]
+    if findings:
+        listed = "\n".join(f"  {finding}" for finding in findings)
+        raise UserError(f"this cannot be released:\n{listed}")
+
+
+def _is_plain(path: Path) -> bool:
+    """Links are reported, not read: nothing outside the folder is opened."""
+    return path.is_file() and not path.is_symlink()
+
+
+def _bad_index(folder: Path) -> list[str]:
+    """Every tensor of the index lies where it says, and no shard stands outside it."""
+    index = _json(folder / "model.safetensors.index.json")
+    shards = {file.name for file in folder.glob("model-*-of-*.safetensors")}
+    if not isinstance(index, dict):
+        return [f"{name}: a shard that no index names" for name in sorted(shards)]
+    places: dict[str, str] = index.get("weight_map", {})
+    findings = [
+        f"{name}: a shard that the index does not name" for name in shards - {*places.values()}
+    ]
+    for name in sorted({*places.values()}):
+        wanted = {tensor for tensor, file in places.items() if file == name}
+        if not _is_plain(folder / name):
+            findings.append(f"{name}: missing, though the index names it")
+        elif wanted != _names(folder / name):
+            findings.append(f"{name}: its tensors are not those that the index names")
+    return findings
+
+
+def _names(file: Path) -> set[str]:
+    try:
+        return tensor_names(file)
+    except ValueError:
+        return set()  # reported by `not_finite`
+
+
+def _bad_text(file: Path) -> list[str]:
+    """Pickles under another name, machine paths, and what has the shape of a secret."""
+    with file.open("rb") as stream:
+        start = stream.read(4)
+    if _PICKLE.match(start):
+        return [f"{file.name}: a pickle or a zip under another name"]
+    if file.name in _VOCABULARY:
+        return []
+    text = file.read_text(encoding="utf-8", errors="replace")
+    findings = []
+    if _SECRET.search(text):
+        findings.append(f"{file.name}: holds what looks like a secret key or token")
+    if file.suffix == ".json":
+        findings += _paths_in_json(file, text)
+    elif file.name not in _TEXTS_OF_OTHERS:
+        findings += [f"{file.name}: machine path {path}" for path in local_paths.inside(text)]
+    return findings
+
+
+def _paths_in_json(file: Path, text: str) -> list[str]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        return [f"{file.name}: not valid JSON ({error})"]
+    if file.name == "tokenizer.json" and isinstance(value, dict):
+        value.pop("model", None)  # a vocabulary may well know `/usr/bin`
+    paths = local_paths.in_json(value)
+    return [f"{file.name}: absolute path {path} under `{key}`" for key, path in paths]
+
+
+def _bad_config(folder: Path) -> list[str]:
+    config = _json(folder / "config.json")
+    if isinstance(config, dict) and config.get("use_cache") is False:
+        return ["config.json: `use_cache` is false, a leftover of training that slows generation"]
+    return []
+
+
+def _bad_proof(folder: Path) -> list[str]:
+    proof = _json(folder / "merge.json")
+    if not isinstance(proof, dict):
+        return []
+    difference, tolerance = proof.get("max_abs_logit_difference"), proof.get("tolerance")
+    if not isinstance(difference, int | float) or not isinstance(tolerance, int | float):
+        return ["merge.json: states no difference and tolerance, so it proves nothing"]
+    if not difference <= tolerance:  # so written, NaN is refused too
+        return [f"merge.json: a difference of {difference} is above the tolerance of {tolerance}"]
+    return []
+
+
+def _bad_card(folder: Path) -> list[str]:
+    if not _is_plain(folder / "README.md"):
+        return ["README.md: missing; a release has a card"]
+    try:
+        card = front_matter(folder)
+        check_licence_id(str(card.get("license", "")))
+    except UserError as error:
+        return [f"README.md: {error}"]
+    findings = []
+    if card.get("library_name") not in LIBRARIES:
+        findings.append(f"README.md: `library_name` must be {' or '.join(LIBRARIES)}")
+    if card.get("pipeline_tag") != "text-generation":
+        findings.append("README.md: `pipeline_tag` must be text-generation")
+    base = card.get("base_model")
+    if base is not None and (not isinstance(base, str) or not HUB_ID.match(base) or ".." in base):
+        findings.append(f"README.md: `base_model` must be a Hub id, not {base}")
+    if (base is None) != (card.get("base_model_relation") not in RELATIONS):
+        findings.append("README.md: `base_model` and `base_model_relation` come together")
+    return findings
+
+
+def _bad_licence(folder: Path) -> list[str]:
+    file = folder / "LICENSE"
+    if not _is_plain(file) or not file.read_text(encoding="utf-8", errors="replace").strip():
+        return ["LICENSE: missing; recipients must get a copy"]
+    try:
+        licence = licence_of_folder(folder)
+    except UserError as error:
+        return [f"LICENSE: {error}"]
+    if licence == OPENRAIL and not has_use_restrictions(file.read_text(encoding="utf-8")):
+        return ["LICENSE: does not hold Attachment A, which the licence asks to pass on (5.1)"]
+    return []
+
+
+def _json(file: Path) -> Any:  # noqa: ANN401
+    """The value of a JSON file; None where it is missing or broken, which others report."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8")) if _is_plain(file) else None
+    except ValueError:
+        return None

@@ -1,0 +1,264 @@
+"""The lineage in numbers. `rows` words them once, for the terminal and for the page."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from statistics import median
+from typing import TYPE_CHECKING, Literal
+
+from finetune.report import wording
+from finetune.report.runs import RunView, base_in_words, method_in_words, number
+from finetune.report.wording import LAYOUTS, NOT_MEASURED
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+Better = Literal["lower", "higher", ""]
+Verdict = Literal["better", "worse", "same", ""]
+
+ARROWS: dict[Better, str] = {"lower": "↓", "higher": "↑", "": ""}
+STYLES: dict[Verdict, str] = {"better": "green", "worse": "red", "same": "dim", "": "dim"}
+LEGEND = (
+    "↓ lower is better, ↑ higher is better. Losses are in nats per token. Before is the run's own "
+    "base, after is what it made, both on files that the run held out."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One measure of one run, worded."""
+
+    run: str
+    measure: str
+    better: Better = ""
+    before: str = ""
+    after: str
+    change: str = ""
+    verdict: Verdict = ""
+
+    @property
+    def label(self) -> str:
+        return f"{ARROWS[self.better]} {self.measure}".strip()
+
+    @property
+    def remark(self) -> str:
+        """The change, and in words what its colour says."""
+        return f"{self.change} {self.verdict}".strip() if self.before else self.change
+
+
+def rows(views: Sequence[RunView]) -> list[Row]:
+    """Every run's rows, in the order of the views."""
+    return [row for view in views for row in run_rows(view)]
+
+
+def run_rows(view: RunView) -> list[Row]:
+    """The rows of one run; one for all where there is no folder to read."""
+    if not view.present:
+        return [Row(run=view.name, measure="all measures", after=NOT_MEASURED)]
+    return [
+        *_losses(view),
+        _infilling(view),
+        _gate(view),
+        _training_time(view),
+        _speed(view),
+        _merge(view),
+    ]
+
+
+def headline(view: RunView) -> list[Row]:
+    """The few numbers for the top of a page: losses over all languages, and infilling."""
+    return [*_layout_rows(view, "loss", "losses"), _infilling(view)]
+
+
+def bits_per_byte(view: RunView) -> list[Row]:
+    """Losses that do not depend on the tokenizer; none where they were not measured."""
+    rows = _layout_rows(view, "bits per byte", "bits_per_byte")
+    return [row for row in rows if (row.before, row.after) != (NOT_MEASURED, NOT_MEASURED)]
+
+
+def lineage_table(views: Sequence[RunView]) -> "Table":
+    """For a terminal of 100 columns."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(
+        title="Before and after",
+        caption=LEGEND,
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        collapse_padding=True,
+    )
+    table.add_column("Run", overflow="fold", max_width=20)
+    table.add_column("Measure", overflow="fold")
+    table.add_column("Before", justify="right", no_wrap=True)
+    table.add_column("After", justify="right", no_wrap=True)
+    table.add_column("Change", overflow="fold", max_width=24)
+    for view in views:
+        for titles in zip_longest(_titles(view), run_rows(view)):
+            table.add_row(*_cells(*titles))
+        table.add_section()
+    return table
+
+
+def _cells(title: "Text | None", row: Row | None) -> list["Text"]:
+    """Text, never strings: what stands in a run folder is not markup."""
+    from rich.text import Text
+
+    if row is None:
+        return [title or Text()]
+    return [
+        title or Text(),
+        Text(row.label),
+        Text(row.before, style="dim" if row.before == NOT_MEASURED else ""),
+        Text(row.after, style="dim" if row.after == NOT_MEASURED else "bold"),
+        Text(row.remark, style=STYLES[row.verdict]),
+    ]
+
+
+def _titles(view: RunView) -> list["Text"]:
+    """The first column: it names the run beside its first rows."""
+    from rich.text import Text
+
+    name = Text(view.name, style="bold")
+    if not view.present:
+        return [name, Text("folder not found", style="red")]
+    return [name, Text(method_in_words(view), style="dim"), Text(f"base: {base_in_words(view)}")]
+
+
+def _losses(view: RunView) -> list[Row]:
+    """By language; over all of them where that is not the same thing."""
+    by_language = view.scores.get("losses_by_language") or {}
+    rows = [
+        row
+        for language in sorted(by_language)
+        for row in _layout_rows(view, f"loss, {language}", "losses_by_language", language)
+    ]
+    return rows if len(by_language) == 1 else [*_layout_rows(view, "loss", "losses"), *rows]
+
+
+def _layout_rows(view: RunView, title: str, *keys: str) -> list[Row]:
+    return [
+        compared(
+            view.name,
+            f"{title}, {name}",
+            number(view.scores, *keys, "base", layout),
+            number(view.scores, *keys, "tuned", layout),
+        )
+        for layout, name in LAYOUTS.items()
+    ]
+
+
+def compared(run: str, measure: str, before: float | None, after: float | None) -> Row:
+    """A loss before and after."""
+    return Row(
+        run=run,
+        measure=measure,
+        better="lower",
+        before=wording.loss(before),
+        after=wording.loss(after),
+        change=_difference(before, after, 1.0, 3),
+        verdict=_verdict(before, after, "lower", 3),
+    )
+
+
+def _infilling(view: RunView) -> Row:
+    infilling = view.scores.get("infilling")
+    before = number(infilling, "base", "exact_match")
+    after = number(infilling, "tuned", "exact_match")
+    problems = number(infilling, "tuned", "problems") or number(infilling, "base", "problems")
+    points = _difference(before, after, 100.0, 1)
+    return Row(
+        run=view.name,
+        measure="exact infilling" + (f" (of {problems:,.0f})" if problems else ""),
+        better="higher",
+        before=wording.share(before),
+        after=wording.share(after),
+        change=f"{points} points" if points else "",
+        verdict=_verdict(before, after, "higher", 3),
+    )
+
+
+def _gate(view: RunView) -> Row:
+    gate = view.scores.get("gate")
+    if not isinstance(gate, dict) or not isinstance(gate.get("passed"), bool):
+        return Row(run=view.name, measure="gate", after=NOT_MEASURED)
+    reasons = "; ".join(str(reason) for reason in gate.get("reasons") or [])
+    passed = gate["passed"]
+    return Row(
+        run=view.name,
+        measure="gate",
+        after="passed" if passed else "refused",
+        change=reasons,
+        verdict="" if passed else "worse",
+    )
+
+
+def _training_time(view: RunView) -> Row:
+    last = view.training[-1] if view.training else {}
+    steps, tokens = number(last, "step"), number(last, "tokens")
+    parts = [
+        f"{steps:,.0f} steps" if steps is not None else "",
+        f"{wording.compact(tokens)} tokens" if tokens is not None else "",
+    ]
+    return Row(
+        run=view.name,
+        measure="training time",
+        after=wording.duration(number(view.stages, "train", "seconds")),
+        change=", ".join(part for part in parts if part),
+    )
+
+
+def _speed(view: RunView) -> Row:
+    """The median: a first step that compiles, or a checkpoint, does not move it."""
+    speeds = [number(line, "tokens_per_second") for line in view.training]
+    known = [speed for speed in speeds if speed is not None and math.isfinite(speed)]
+    return Row(
+        run=view.name,
+        measure="tokens per second",
+        after=wording.count(median(known) if known else None),
+        change="median over steps" if known else "",
+    )
+
+
+def _merge(view: RunView) -> Row:
+    difference = number(view.merge, "max_abs_logit_difference")
+    tolerance = number(view.merge, "tolerance")
+    if difference is None or tolerance is None:
+        return Row(run=view.name, measure="merge proof", after=NOT_MEASURED)
+    # Not `difference > tolerance`: a difference that is not a number proves nothing.
+    proven = difference <= tolerance
+    same = agreement(number(view.merge, "argmax_agreement"))
+    return Row(
+        run=view.name,
+        measure="merge proof",
+        after="holds" if proven else "fails",
+        change=f"logits within {wording.small(difference)}, limit {wording.small(tolerance)}; "
+        f"same argmax {same}",
+        verdict="" if proven else "worse",
+    )
+
+
+def agreement(value: float | None) -> str:
+    """Rounded down: 100 % means all of them."""
+    return wording.share(None if value is None else math.floor(value * 1000) / 1000)
+
+
+def _difference(before: float | None, after: float | None, scale: float, decimals: int) -> str:
+    if before is None or after is None:
+        return ""
+    return wording.change((after - before) * scale, decimals)
+
+
+def _verdict(before: float | None, after: float | None, better: Better, decimals: int) -> Verdict:
+    """Judged as printed: a change that rounds to nothing is none."""
+    if before is None or after is None or not math.isfinite(before):
+        return ""
+    if not math.isfinite(after):
+        return "worse"
+    moved = round(after - before, decimals)
+    if moved == 0:
+        return "same"
+    return "better" if (moved < 0) == (better == "lower") else "worse"

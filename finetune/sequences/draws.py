@@ -1,0 +1,46 @@
+"""Randomness without a generator: every draw is a function of what it is drawn for.
+
+The same document at the same pass gets the same cuts whatever the number of workers and ranks,
+the batch size or the point of resumption; another pass gets others.
+"""
+
+from hashlib import blake2b
+from typing import NamedTuple
+
+RANGE = 1 << 64
+
+
+class Draws(NamedTuple):
+    """Four independent integers, uniform over 64 bits."""
+
+    transform: int
+    layout: int
+    first_cut: int
+    second_cut: int
+
+
+def draws(seed: int, epoch: int, document: str, start: int) -> Draws:
+    """The draws of the segment of `document` that starts at code point `start`."""
+    key = f"{seed}\0{epoch}\0{document}\0{start}".encode()
+    digest = blake2b(key, digest_size=32, person=b"fim").digest()
+    return Draws(*(int.from_bytes(digest[i : i + 8], "little") for i in range(0, 32, 8)))
+
+
+def below(draw: int, bound: int) -> int:
+    """A uniform integer in [0, bound)."""
+    return draw * bound // RANGE
+
+
+def happens(draw: int, probability: float) -> bool:
+    """True for the share `probability` of all draws; never at 0.0, always at 1.0."""
+    return draw < probability * RANGE
+
+
+def shuffled(seed: int, epoch: int, source: int, count: int) -> list[int]:
+    """A permutation of range(count), keyed by what it orders."""
+    import numpy as np
+
+    key = blake2b(f"{seed}\0{epoch}\0{source}".encode(), digest_size=16, person=b"order").digest()
+    generator = np.random.Generator(np.random.Philox(key=int.from_bytes(key, "little")))
+    order: list[int] = generator.permutation(count).tolist()
+    return order

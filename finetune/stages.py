@@ -1,0 +1,336 @@
+"""prepare -> train -> merge -> evaluate -> release -> push: the only place that sees a whole run.
+
+Each stage reads what the one before it left in the run folder, is skipped when it is done and
+nothing that it stands on has changed, and says in one line what it did. The rooms that do the
+work are imported inside the stages: this module costs nothing to load.
+"""
+
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from finetune.base import BaseFacts, base_facts, fetch
+from finetune.errors import Refused, UserError
+from finetune.ledger import Basis, Ledger, basis_of
+from finetune.preflight import refuse_problems
+from finetune.recipe import LoadedRecipe, Recipe, load_recipe
+from finetune.recipe.schema import Pretrained, Scratch
+from finetune.run_folder import RunFolder, digest_of, locked, read_json, sha256_of, write_text
+
+
+@dataclass(frozen=True)
+class Job:
+    """A checked recipe and the run folder that it fills."""
+
+    loaded: LoadedRecipe
+    run: RunFolder
+    overrides: tuple[str, ...]
+    despite_gate: bool = False
+    """Release although the evaluation's gate did not pass."""
+
+    @property
+    def recipe(self) -> Recipe:
+        return self.loaded.recipe
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger(self.run)
+
+    @property
+    def base(self) -> BaseFacts:
+        """The base's facts, its files fetched where they come from the Hub."""
+        facts = base_facts(self.recipe.base, self.run)
+        if facts.folder is None and isinstance(self.recipe.base, Pretrained):
+            fetch(self.recipe.base)
+            facts = base_facts(self.recipe.base, self.run)
+        if facts.folder is None:
+            raise UserError(f"base: {facts.description} has not been made yet; run it first")
+        return facts
+
+
+def open_job(
+    recipe: Path, overrides: tuple[str, ...], runs: Path, *, despite_gate: bool = False
+) -> Job:
+    """Load and check a recipe. Raises UserError with every problem at once."""
+    loaded = load_recipe(recipe, overrides)
+    run = RunFolder(runs.resolve() / loaded.recipe.name)
+    refuse_problems(loaded, run)
+    return Job(loaded, run, overrides, despite_gate)
+
+
+def prepare(job: Job) -> None:
+    """Read and curate the sources; make the base where the recipe makes one from scratch."""
+    from finetune.corpus import fingerprint, locate, prepare_corpus
+
+    inputs = {
+        f"data.sources.{index}: files": fingerprint(locate(source))
+        for index, source in enumerate(job.recipe.data.sources)
+    }
+    basis = basis_of("prepare", job.recipe, inputs)
+    if _is_done(job, "prepare", basis):
+        return
+    with job.ledger.recording("prepare", basis) as outcome:
+        _write_recipe(job)
+        summary = prepare_corpus(job.recipe.data, job.run)
+        outcome.summary = (
+            f"{summary.train.documents} documents to train on, {summary.holdout.documents} held "
+            f"out, {sum(summary.drops.values())} dropped"
+        )
+        if isinstance(job.recipe.base, Scratch):
+            outcome.summary += "; " + _make_base(job.recipe.base, job.run)
+        corpus = (job.run.train_corpus, job.run.holdout_corpus)
+        outcome.output = digest_of([sha256_of(path) for path in corpus])
+    _say(job, "prepare")
+
+
+def _make_base(base: Scratch, run: RunFolder) -> str:
+    import json
+
+    from finetune.corpus import read_documents
+    from finetune.models.scratch import make_model
+    from finetune.run_folder import whole_folder
+    from finetune.tokenizer import train_tokenizer
+
+    made = base.scratch
+    with whole_folder(run.base) as folder:
+        texts = (document.text for document in read_documents(run.train_corpus))
+        train_tokenizer(texts, made.vocabulary, made.positions, folder)
+        parameters = make_model(made, folder)
+        card = f"---\nlicense: {json.dumps(made.licence)}\n---\n"
+        (folder / "README.md").write_text(card, encoding="utf-8")
+    return f"a base of {parameters:,} parameters"
+
+
+def train(job: Job) -> None:
+    """Start the launcher that the recipe's engine names, unless training is done."""
+    from finetune.training.launch import launch, launch_command
+    from finetune.training.start import training_basis
+
+    if not job.ledger.is_done("prepare"):
+        raise UserError(f"{job.run.path}: not prepared yet; run `finetune prepare` first")
+    assert job.base.folder is not None
+    if _is_done(job, "train", training_basis(job.recipe, job.run)):
+        return
+    _write_recipe(job)
+    source = job.loaded.source.file.resolve()
+    command = launch_command(job.recipe.engine, source, job.overrides, job.run.path.parent)
+    code = launch(command)
+    if code == 143:
+        raise SystemExit(143)
+    if code != 0 or not job.ledger.is_done("train"):
+        raise RuntimeError(f"train: the launcher ended with {code}; its own words stand above")
+    _say(job, "train")
+
+
+def merge(job: Job) -> None:
+    """Plain weights in merged/, proven equal to what training made."""
+    basis = basis_of("merge", job.recipe, _inputs(job, "train"))
+    if _is_done(job, "merge", basis):
+        return
+    from finetune.corpus import read_documents
+    from finetune.merging.merge import merge as merge_run
+    from finetune.models.measure import measuring_set
+    from finetune.tokenizer import CodeTokenizer
+
+    base = job.base
+    assert base.folder is not None
+    with job.ledger.recording("merge", basis) as outcome:
+        held_out = read_documents(job.run.holdout_corpus)
+        length = job.recipe.sequences.length
+        tokenizer = CodeTokenizer(base.folder)
+        probe = measuring_set(held_out, "left_to_right", tokenizer, length, 4 * length)
+        proof = merge_run(job.run, base, job.recipe.tune.method, probe.blocks)
+        outcome.summary = (
+            f"largest logit difference {proof.max_abs_logit_difference:.2g} of "
+            f"{proof.tolerance:.0e} allowed, argmax agreement {proof.argmax_agreement:.4f}"
+        )
+        outcome.output = digest_of([sha256_of(p) for p in sorted(_weights(job.run.merged))])
+    _say(job, "merge")
+
+
+def evaluate(job: Job) -> None:
+    """scores.json: base and tuned side by side on held-out code."""
+    basis = basis_of("evaluate", job.recipe, _inputs(job, "merge"))
+    if _is_done(job, "evaluate", basis):
+        return
+    from finetune.corpus import read_documents
+    from finetune.evaluation.score import held_out, score_model, scores_json
+    from finetune.run_folder import write_json
+    from finetune.tokenizer import CodeTokenizer
+
+    base, section = job.base, job.recipe.evaluate
+    assert base.folder is not None
+    trust = base.trust_remote_code
+    with job.ledger.recording("evaluate", basis) as outcome:
+        documents = read_documents(job.run.holdout_corpus)
+        tokenizer = CodeTokenizer(base.folder)
+        inputs = held_out(documents, section, tokenizer, job.recipe.sequences.length)
+        before = score_model(base.folder, inputs, section, trust_remote_code=trust)
+        after = score_model(job.run.merged, inputs, section, trust_remote_code=trust)
+        scores = scores_json(before, after, inputs, section)
+        write_json(job.run.scores, scores)
+        outcome.summary = _in_words(scores)
+        outcome.output = sha256_of(job.run.scores)
+    _say(job, "evaluate")
+
+
+def _in_words(scores: dict[str, Any]) -> str:
+    base, tuned = scores["losses"]["base"], scores["losses"]["tuned"]
+    return ", ".join(f"{name} {base[name]:.3f} -> {tuned[name]:.3f}" for name in base)
+
+
+def release(job: Job) -> None:
+    """release/: exactly the files that a push uploads, card and licence included.
+
+    Raises Refused where the gate of the evaluation did not pass.
+    """
+    publish = job.recipe.publish
+    if publish is None:
+        raise UserError("publish: missing; a release needs at least publish.repo")
+    basis = basis_of("release", job.recipe, _inputs(job, "merge", "evaluate"))
+    gate = read_json(job.run.scores)["gate"]
+    if not gate["passed"] and not job.despite_gate:
+        raise Refused(f"release: the gate did not pass: {'; '.join(gate['reasons'])}")
+    if _is_done(job, "release", basis):
+        return
+    from finetune.licences import derivative_licence
+    from finetune.publishing import ReleaseFacts, build_release
+
+    base = job.base
+    assert base.licence is not None, "checked before the first stage"
+    with job.ledger.recording("release", basis) as outcome:
+        facts = ReleaseFacts(
+            licence=derivative_licence(base.licence, publish.licence),
+            base_licence=base.licence,
+            base_folder=base.folder,
+            base_model_id=base.model_id,
+            base_description=_describe(job.recipe, base),
+            artefact=publish.artefact,
+            repo=publish.repo,
+            summary=publish.summary,
+        )
+        folder = build_release(job.run, facts)
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        outcome.summary = f"{len(files)} files, licence {facts.licence}"
+        outcome.output = digest_of([sha256_of(path) for path in files])
+    _say(job, "release")
+
+
+def _describe(recipe: Recipe, base: BaseFacts) -> str:
+    if isinstance(recipe.base, Scratch):
+        return "a GPT-BigCode model made from scratch in the same run"
+    return f"`{base.description}`" if base.model_id else f"the model of {base.description}"
+
+
+def push(job: Job) -> str:
+    """Upload release/ to the Hub that the recipe names; returns what was done."""
+    publish = job.recipe.publish
+    if publish is None:
+        raise UserError("publish: missing; a push needs publish.repo")
+    if publish.hub is None:
+        raise UserError(
+            "publish.hub: this version pushes to a folder that serves as the Hub; "
+            "name one (hub: ./hub), or upload release/ with `hf upload`"
+        )
+    _inputs(job, "release")
+    from finetune.publishing import push_to_folder
+
+    return push_to_folder(job.run.release, Path(publish.hub), publish.repo, publish.private)
+
+
+STAGES: dict[str, Callable[[Job], None]] = {
+    "prepare": prepare,
+    "train": train,
+    "merge": merge,
+    "evaluate": evaluate,
+    "release": release,
+}
+
+
+def run_stages(job: Job, stages: Sequence[str], redo: str | None = None) -> None:
+    """These stages in order, and the report after each.
+
+    `redo` clears a stage and what follows it first.
+    """
+    with locked(job.run):
+        if redo:
+            clear(job, redo)
+        for name in stages:
+            STAGES[name](job)
+            report(job)
+
+
+def all_stages(job: Job) -> list[str]:
+    """Up to release/, where the recipe publishes at all."""
+    return [name for name in STAGES if name != "release" or job.recipe.publish]
+
+
+def report(job: Job) -> None:
+    """Write report.html from whatever the run holds by now."""
+    from finetune.report import write_report
+
+    write_report(job.run)
+
+
+def clear(job: Job, stage: str) -> None:
+    """Forget `stage` and those after it, and delete what they left."""
+    run = job.run
+    left = {
+        "prepare": [run.train_corpus.parent, run.base, run.manifest, run.drops],
+        "train": [run.checkpoints, run.adapter, run.model, run.log],
+        "merge": [run.merged],
+        "evaluate": [run.scores],
+        "release": [run.release],
+    }
+    job.ledger.forget(stage)
+    order = list(STAGES)
+    for name in order[order.index(stage) :]:
+        for path in left[name]:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _inputs(job: Job, *stages: str) -> dict[str, str]:
+    """Digests of what earlier stages left. Raises UserError where one has not run."""
+    for stage in stages:
+        if not job.ledger.is_done(stage):
+            raise UserError(f"{job.run.path}: `{stage}` has not run; run `finetune {stage}` first")
+    return {stage: job.ledger.output(stage) for stage in stages}
+
+
+def _is_done(job: Job, stage: str, basis: Basis) -> bool:
+    """Whether `stage` is done on the same basis. Raises UserError where the basis changed."""
+    job.ledger.refuse_changes(stage, basis)
+    if job.ledger.is_done(stage):
+        print(f"{stage}: done before", file=sys.stderr, flush=True)
+        return True
+    return False
+
+
+def _say(job: Job, stage: str) -> None:
+    record = job.ledger.records()[stage]
+    print(f"{stage}: {record['summary']} ({record['seconds']:.0f} s)", file=sys.stderr, flush=True)
+
+
+def _weights(folder: Path) -> list[Path]:
+    return list(folder.glob("*.safetensors"))
+
+
+def _write_recipe(job: Job) -> None:
+    """recipe.yaml: every default written out, and the software that ran it."""
+    from io import StringIO
+
+    from ruamel.yaml import YAML
+
+    from finetune.versions import toolkit
+
+    text = StringIO()
+    yaml = YAML()
+    yaml.width = 100
+    yaml.dump({**job.recipe.model_dump(mode="json"), "toolkit": toolkit()}, text)
+    write_text(job.run.recipe, text.getvalue())

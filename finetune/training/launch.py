@@ -1,0 +1,63 @@
+"""Starts `accelerate launch` with the configuration that the recipe's `engine:` names."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import FrameType
+
+from finetune.shipped import shipped
+
+
+def num_gpus() -> int:
+    """GPUs that this process may use, asked of the driver: torch takes seconds to import."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return len([name for name in visible.split(",") if name not in ("", "-1")])
+    if shutil.which("nvidia-smi") is None:
+        return 0
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
+    return listed.stdout.count("GPU ")
+
+
+def launch_command(engine: str, recipe: Path, overrides: tuple[str, ...], runs: Path) -> list[str]:
+    """The command line, as a person could type it."""
+    gpus = num_gpus()
+    config = shipped(f"deepspeed_configs/{engine if gpus else f'cpu_{engine}'}.yaml")
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config)]
+    if engine.startswith("zero"):
+        json = shipped(f"deepspeed_configs/{engine}.json")
+        command += ["--deepspeed_config_file", str(json)]
+    if gpus:
+        command += ["--num_processes", "1" if engine == "single" else str(gpus)]
+    command += [str(shipped("recipes/train.py")), str(recipe), *overrides, "--runs", str(runs)]
+    return command
+
+
+def launch(command: list[str]) -> int:
+    """Run the launcher to its end and return its exit code; 143 where SIGTERM came.
+
+    SIGTERM is handed on to every process of the launch, which saves before it ends.
+    """
+    environment = {**os.environ, "TOKENIZERS_PARALLELISM": "false"}
+    environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1))))
+    terminated = False
+
+    def hand_on(number: int, _: FrameType | None) -> None:
+        nonlocal terminated
+        terminated = True
+        os.killpg(child.pid, number)
+
+    child = subprocess.Popen(command, env=environment, start_new_session=True)
+    previous = signal.signal(signal.SIGTERM, hand_on)
+    try:
+        code = child.wait()
+    except BaseException:
+        os.killpg(child.pid, signal.SIGTERM)
+        child.wait()
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    return 143 if terminated else code

@@ -1,0 +1,202 @@
+"""The training loop: blocks in, optimiser steps, a log, validation, checkpoints.
+
+Every rank reads the same stream and keeps its own share of each global batch, so the number of
+labels in a batch is known to all before the backward pass: the loss is the mean over exactly those
+labels, whatever the number of ranks and micro-batches.
+"""
+
+import json
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from finetune.errors import Refused
+from finetune.models.forward import collate, num_labels, token_losses
+from finetune.recipe.schema import Train
+from finetune.sequences import Block, BlockStream
+from finetune.training.batches import BatchPlan, learning_rate
+from finetune.training.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
+from finetune.training.validation import Validation
+
+Line = dict[str, Any]
+
+
+class Stopped(Exception):
+    """SIGTERM came; everything is saved."""
+
+
+@dataclass
+class Trainer:
+    """One run's moving parts. `model` and `optimizer` are as the accelerator prepared them."""
+
+    accelerator: Any
+    model: Any
+    optimizer: Any
+    stream: BlockStream
+    validation: Validation
+    train: Train
+    plan: BatchPlan
+    checkpoints: Path
+    log: Path
+    keys: dict[str, Any]
+    """The recipe's flat keys, stored in each checkpoint."""
+    show: Callable[[Line], None]
+    """Called on rank 0 with every line of the log."""
+    step: int = 0
+    seconds: float = 0.0
+    stop: bool = field(default=False)
+
+    def run(self) -> None:
+        """Resume from the newest whole checkpoint, if any, and train to the end.
+
+        Raises Stopped after SIGTERM (a checkpoint is written first) and Refused on a loss that is
+        not finite.
+        """
+        self._resume()
+        previous = signal.signal(signal.SIGTERM, self._ask_to_stop)
+        try:
+            if self.step == 0:
+                self._validate()
+            while self.step < self.plan.steps:
+                self._train_one()
+                self._after_step()
+        finally:
+            signal.signal(signal.SIGTERM, previous)
+
+    def _train_one(self) -> None:
+        began = time.perf_counter()
+        blocks = [next(self.stream) for _ in range(self.plan.blocks)]
+        rate = learning_rate(self.train, self.step, self.plan.steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        own = blocks[self.accelerator.process_index :: self.accelerator.num_processes]
+        labels = sum(map(num_labels, blocks))
+        nats, norm = self._forward_backward(own, labels)
+        loss, self.stop = self._agree(nats, labels)
+        self.step += 1
+        seconds = time.perf_counter() - began
+        self.seconds += seconds
+        self._write(
+            {
+                "step": self.step,
+                "tokens": self.step * self.train.batch_tokens,
+                "loss": loss,
+                "learning_rate": rate,
+                "gradient_norm": norm,
+                "tokens_per_second": self.train.batch_tokens / seconds,
+            }
+        )
+
+    def _forward_backward(self, own: list[Block], labels: int) -> tuple[float, float]:
+        """One optimiser step over this rank's blocks; its sum of nats, and the gradient's norm.
+
+        Engines average gradients over ranks and over accumulated passes; the loss is scaled up by
+        both, so that what is left is the mean over the global batch's labels.
+        """
+        micro, passes = self.plan.micro_batch, self.plan.accumulation
+        scale = self.accelerator.num_processes * passes / max(1, labels)
+        nats = torch.zeros((), dtype=torch.float64)
+        for number in range(passes):
+            batch = collate(own[number * micro : (number + 1) * micro], self.accelerator.device)
+            with self.accelerator.accumulate(self.model):
+                losses = token_losses(self.model, batch)  # (B, L - 1)
+                self.accelerator.backward(losses.sum() * scale)
+            nats += losses.detach().sum(dtype=torch.float64).cpu()
+        norm = self._step_optimizer()
+        return float(nats), norm
+
+    def _step_optimizer(self) -> float:
+        if hasattr(self.model, "get_global_grad_norm"):  # DeepSpeed has stepped in backward
+            return float(self.model.get_global_grad_norm() or 0.0)
+        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.train.clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return float(norm)
+
+    def _agree(self, nats: float, labels: int) -> tuple[float, bool]:
+        """The global loss, and whether any rank was asked to stop."""
+        mine = torch.tensor([nats, float(self.stop)], dtype=torch.float64)
+        total = self.accelerator.reduce(mine.to(self.accelerator.device), reduction="sum")
+        loss = float(total[0]) / max(1, labels)
+        if not torch.isfinite(total).all():
+            raise Refused(
+                f"step {self.step + 1}: the loss is {loss}; the newest checkpoint is kept. Lower "
+                "train.learning_rate or look at the data of this step with `finetune preview`"
+            )
+        return loss, bool(total[1] > 0)
+
+    def _after_step(self) -> None:
+        every = self.train.validate_every or max(1, self.plan.steps // 10)
+        last = self.step == self.plan.steps
+        if last or self.step % every == 0:
+            self._validate()
+        often = self.train.checkpoint_every or max(1, self.plan.steps // 10)
+        if last or self.stop or self.step % often == 0:
+            self._save()
+        if self.stop:
+            raise Stopped
+
+    def _validate(self) -> None:
+        losses = self.validation.losses(self.accelerator, self.model, self.plan.micro_batch)
+        tokens = self.step * self.train.batch_tokens
+        self._write({"step": self.step, "tokens": tokens, "validation": losses})
+
+    def _save(self) -> None:
+        state = {
+            "step": self.step,
+            "seconds": self.seconds,
+            "stream": self.stream.state(),
+            "keys": self.keys,
+        }
+        save_checkpoint(
+            self.checkpoints,
+            self.step,
+            accelerator=self.accelerator,
+            model=self.model,
+            optimizer=self.optimizer,
+            state=state,
+            keep=self.train.keep_checkpoints,
+        )
+
+    def _resume(self) -> None:
+        newest = newest_checkpoint(self.checkpoints)
+        if newest is None:
+            if self.accelerator.is_main_process:
+                self.log.unlink(missing_ok=True)
+            return
+        state = load_checkpoint(
+            newest, accelerator=self.accelerator, model=self.model, optimizer=self.optimizer
+        )
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.stream.restore(state["stream"])
+        if self.accelerator.is_main_process:
+            _forget_lines_after(self.log, self.step)
+            self.show({"resumed": newest.name})
+
+    def _write(self, line: Line) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        with self.log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        self.show(line)
+
+    def _ask_to_stop(self, *_: object) -> None:
+        self.stop = True
+
+
+def _forget_lines_after(log: Path, step: int) -> None:
+    """Drop what was logged after the checkpoint: those steps will be taken again."""
+    if not log.is_file():
+        return
+    kept = []
+    for text in log.read_text(encoding="utf-8").splitlines(keepends=True):
+        if not text.endswith("\n"):
+            continue  # the kill came in the middle of a line
+        if json.loads(text)["step"] <= step:
+            kept.append(text)
+    log.write_text("".join(kept), encoding="utf-8")

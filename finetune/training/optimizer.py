@@ -1,0 +1,25 @@
+"""AdamW with decay on matrices alone."""
+
+from typing import Any
+
+import torch
+
+from finetune.errors import Refused
+from finetune.recipe.schema import Train
+
+
+def make_optimizer(model: Any, train: Train) -> torch.optim.Optimizer:  # noqa: ANN401
+    """Over all trainable weights. Raises Refused where there are none."""
+    trainable = [p for p in model.parameters() if p.requires_grad]
+    if not trainable:
+        raise Refused("no weight of the model is trainable")
+    dims = {id(p): len(getattr(p, "ds_shape", p.shape)) for p in trainable}
+    groups = [
+        {"params": [p for p in trainable if dims[id(p)] >= 2], "weight_decay": train.weight_decay},
+        {"params": [p for p in trainable if dims[id(p)] < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(
+        [group for group in groups if group["params"]],
+        lr=train.learning_rate,
+        betas=(train.beta1, train.beta2),
+    )

@@ -1,0 +1,50 @@
+"""Held-out losses during training, shared out evenly over the ranks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from data_formats.document import Document
+from finetune.models.measure import LAYOUTS, MeasuringSet, blank, measuring_set, sum_losses
+from finetune.tokenizer import CodeTokenizer
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The sets by layout; the same blocks at every validation."""
+
+    sets: dict[str, MeasuringSet]
+
+    @torch.inference_mode()
+    def losses(self, accelerator: Any, model: Any, micro_batch: int) -> dict[str, float]:  # noqa: ANN401
+        """Nats per token by layout. Every rank must call it: sharded weights need them all."""
+        model.eval()
+        found = {}
+        ranks, rank = accelerator.num_processes, accelerator.process_index
+        for layout, measured in self.sets.items():
+            blocks = list(measured.blocks)
+            blocks += [blank(blocks[0])] * (-len(blocks) % ranks)
+            nats, tokens = sum_losses(model, blocks[rank::ranks], micro_batch)
+            mine = torch.tensor([nats, tokens], dtype=torch.float64, device=accelerator.device)
+            total = accelerator.reduce(mine, reduction="sum")
+            found[layout] = float(total[0] / total[1])
+        model.train()
+        return found
+
+
+def make_validation(
+    documents: Sequence[Document],
+    tokenizer: CodeTokenizer,
+    length: int,
+    max_tokens: int,
+) -> Validation:
+    """Left to right always; the infilling layouts where the tokenizer has sentinels."""
+    layouts = LAYOUTS if tokenizer.sentinels else {"left_to_right": LAYOUTS["left_to_right"]}
+    return Validation(
+        {
+            layout: measuring_set(documents, layout, tokenizer, length, max_tokens)
+            for layout in layouts
+        }
+    )

@@ -1,0 +1,79 @@
+"""What training made, as safetensors that reload equal: gathered from all ranks, then proven."""
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from finetune.errors import Refused
+
+
+def gather_trainable(model: Any) -> dict[str, Tensor]:  # noqa: ANN401
+    """Copies on CPU of all trainable weights, one gathered at a time.
+
+    Every rank must call it. Names are those of the unwrapped model; tied weights appear once.
+    """
+    return {
+        name: parameter.detach().to("cpu", copy=True)
+        for name, parameter in _whole(model)
+        if parameter.requires_grad
+    }
+
+
+def _whole(model: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
+    for name, parameter in model.named_parameters():
+        with _gathered(parameter):
+            yield name, parameter
+
+
+def _gathered(parameter: Any) -> Any:  # noqa: ANN401
+    """ZeRO-3 leaves an empty tensor on each rank: gather it for the time of the block."""
+    if not hasattr(parameter, "ds_id"):
+        return nullcontext()
+    import deepspeed
+
+    return deepspeed.zero.GatheredParameters([parameter])
+
+
+def save_adapter(model: Any, weights: dict[str, Tensor], folder: Path) -> None:  # noqa: ANN401
+    """Write PEFT's own folder format, and refuse an adapter that does not reload equal."""
+    from peft import get_peft_model_state_dict
+
+    state = get_peft_model_state_dict(model, state_dict=weights)
+    config = model.peft_config["default"]
+    config.inference_mode = True
+    config.base_model_name_or_path = None
+    folder.mkdir(parents=True, exist_ok=True)
+    from safetensors.torch import save_file
+
+    save_file(state, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    config.save_pretrained(str(folder))
+    _prove_reload(state, load_file(folder / "adapter_model.safetensors"), folder)
+
+
+def save_model(model: Any, weights: dict[str, Tensor], folder: Path) -> None:  # noqa: ANN401
+    """Write a Hugging Face model folder, and refuse weights that do not reload equal."""
+    model.save_pretrained(folder, state_dict=weights, max_shard_size="5GB")
+    reloaded: dict[str, Tensor] = {}
+    for shard in sorted(folder.glob("*.safetensors")):
+        reloaded |= load_file(shard)
+    _prove_reload(weights, reloaded, folder)
+
+
+def _prove_reload(wanted: dict[str, Tensor], found: dict[str, Tensor], folder: Path) -> None:
+    """ZeRO-3 has written empty adapters before; what is on disk is compared with what was meant."""
+    if not wanted:
+        raise Refused(f"{folder}: nothing was trained: no weight requires a gradient")
+    for name, tensor in wanted.items():
+        if tensor.numel() == 0:
+            raise Refused(f"{folder}: {name} is empty; its shards were not gathered")
+        if name not in found:
+            raise Refused(f"{folder}: {name} was not written")
+        if not torch.equal(tensor, found[name]):
+            raise Refused(f"{folder}: {name} does not reload equal")
+        if not torch.isfinite(tensor).all():
+            raise Refused(f"{folder}: {name} holds values that are not finite")

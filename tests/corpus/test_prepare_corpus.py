@@ -1,0 +1,240 @@
+"""From a folder of files, some of them hostile, to a corpus in which each is accounted for."""
+
+import pytest
+
+from data_formats.document import Document
+from finetune.corpus import (
+    CorpusSummary,
+    Tally,
+    locate,
+    prepare_corpus,
+    read_documents,
+    summarise,
+)
+from finetune.corpus.prepare import Drop, curated
+from finetune.errors import UserError
+from finetune.recipe.schema import Curate, Data, SourceCode
+from finetune.run_folder import RunFolder, read_lines
+
+HOSTILE = {
+    "latin.py": (b"# caf\xe9\n", "not UTF-8"),
+    "blob.py": (b"\x7fELF\0\0", "binary: NUL byte in the first 8 KB"),
+    "empty.py": (b"", "empty or only whitespace"),
+    "min.js": (b"var a=1;" * 200, "a line longer than 1000 characters"),
+    "wide.py": (b"a = 1  # " + b"x" * 200, "average line longer than 100 characters"),
+    "art.py": (b"#" * 20 + b"\n", "letters and digits are less than 0.25 of the characters"),
+    "made.py": (b"# @generated\nx = 1\n", "generated file"),
+    "zcopy.py": (b"value = 0\n", "exact duplicate of an earlier file"),
+    "long.py": (b"x = 1\n" * 400, "longer than 2000 characters"),
+    "huge.py": (b"x = 1\n" * 1400, "longer than 2000 characters"),
+}
+GOOD = {f"m{number}.py": f"value = {number}\n".encode() for number in range(10)}
+
+
+def write(root, contents):
+    root.mkdir(parents=True, exist_ok=True)
+    for name, content in contents.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+    return root
+
+
+def data(*sources, **keys):
+    entries = [{"format": "source_code", **source} for source in sources]
+    return Data(sources=[SourceCode(**entry) for entry in entries], **keys)
+
+
+def paths(file):
+    return [document.path for document in read_documents(file)]
+
+
+@pytest.fixture
+def hostile(tmp_path):
+    """The run, its summary, and what was read: ten good files among ten that are dropped."""
+    root = write(tmp_path / "lib", GOOD | {name: one for name, (one, _) in HOSTILE.items()})
+    run = RunFolder(tmp_path / "runs" / "hostile")
+    recipe = data(
+        {"path": str(root), "licence": "MIT"}, holdout=0.2, curate=Curate(max_characters=2000)
+    )
+    return run, prepare_corpus(recipe, run)
+
+
+def test_every_hostile_file_is_dropped_with_its_reason(hostile):
+    run, _ = hostile
+    dropped = {line["path"]: line["reason"] for line in read_lines(run.drops)}
+    assert dropped == {name: reason for name, (_, reason) in HOSTILE.items()}
+
+
+def test_documents_in_are_documents_out_and_drops(hostile):
+    _, summary = hostile
+    assert summary.documents_in == 20
+    assert (summary.train.documents, summary.holdout.documents) == (8, 2)
+    assert sum(summary.drops.values()) == 10
+
+
+def test_the_summary_counts_characters_by_language_and_licence(hostile):
+    _, summary = hostile
+    assert summary.train == Tally(8, 80)
+    assert summary.languages == {
+        "train": {"python": Tally(8, 80)},
+        "holdout": {"python": Tally(2, 20)},
+    }
+    assert summary.licences["holdout"] == {"MIT": Tally(2, 20)}
+
+
+def test_an_unreadable_file_has_no_id_and_a_readable_one_has(hostile):
+    run, _ = hostile
+    ids = {line["path"]: line["id"] for line in read_lines(run.drops)}
+    assert ids["latin.py"] is None
+    copy = Document(text="value = 0\n", path="zcopy.py", repo="lib", language="python")
+    assert ids["zcopy.py"] == copy.id
+
+
+def test_the_manifest_names_each_document_of_both_files(hostile):
+    run, _ = hostile
+    lines = read_lines(run.manifest)
+    for split, file in (("train", run.train_corpus), ("holdout", run.holdout_corpus)):
+        stated = [
+            (one["id"], one["sha256"], one["characters"], one["licence"], one["repo"], one["group"])
+            for one in lines
+            if one["split"] == split
+        ]
+        assert stated == [
+            (one.id, one.sha256, len(one.text), one.licence, one.repo, one.group)
+            for one in read_documents(file)
+        ]
+        assert stated
+
+
+def test_the_summary_can_be_counted_again_from_the_files(hostile):
+    run, summary = hostile
+    again = summarise(read_lines(run.manifest), read_lines(run.drops), summary.skipped)
+    assert isinstance(summary, CorpusSummary)
+    assert again == summary
+
+
+def test_nothing_but_the_named_files_is_left_in_the_run(hostile):
+    run, _ = hostile
+    assert sorted(path.name for path in run.path.rglob("*")) == [
+        "corpus",
+        "drops.jsonl",
+        "holdout.parquet",
+        "manifest.jsonl",
+        "train.parquet",
+    ]
+
+
+def test_text_is_kept_to_the_last_newline_and_mark(tmp_path):
+    texts = {"a.py": "\ufeffa = 1\r\nb = 2\r", "b.py": "é = '<fim_prefix>\u2028'\n"}
+    root = write(tmp_path / "lib", {name: text.encode() for name, text in texts.items()})
+    run = RunFolder(tmp_path / "run")
+    prepare_corpus(data({"path": str(root)}, holdout=0.5), run)
+    documents = read_documents(run.train_corpus) + read_documents(run.holdout_corpus)
+    assert {one.path: one.text for one in documents} == texts
+
+
+def test_the_first_of_two_sources_keeps_a_duplicate(tmp_path):
+    one = write(tmp_path / "one", {"a.py": b"a = 1\n", "b.py": b"b = 1\n"})
+    two = write(tmp_path / "two", {"c.py": b"a = 1\n", "d.py": b"d = 1\n"})
+    run = RunFolder(tmp_path / "run")
+    summary = prepare_corpus(data({"path": str(one)}, {"path": str(two)}, holdout=0.5), run)
+    assert [(line["repo"], line["path"]) for line in read_lines(run.drops)] == [("two", "c.py")]
+    assert (summary.documents_in, sum(summary.drops.values())) == (4, 1)
+
+
+def test_a_source_of_weight_0_is_measured_and_not_trained_on(tmp_path):
+    one = write(tmp_path / "one", GOOD)
+    other = {f"n{number}.py": f"other = {number}\n".encode() for number in range(10)}
+    two = write(tmp_path / "two", other)
+    run = RunFolder(tmp_path / "run")
+    recipe = data({"path": str(one)}, {"path": str(two), "weight": 0.0}, holdout=0.2)
+    summary = prepare_corpus(recipe, run)
+    assert {document.repo for document in read_documents(run.train_corpus)} == {"one"}
+    assert [document.source for document in read_documents(run.holdout_corpus)] == [0, 0, 1, 1]
+    assert summary.drops == {"measured only: the source's weight is 0": 8}
+    assert summary.documents_in == 20
+
+
+def test_a_weight_does_not_change_what_is_held_out(tmp_path):
+    root = write(tmp_path / "lib", GOOD)
+    other = write(tmp_path / "other", {"x.py": b"x = 1\n", "y.py": b"y = 1\n"})
+    held = []
+    for number, weight in enumerate((None, 0.3, 0.0)):
+        run = RunFolder(tmp_path / f"run{number}")
+        prepare_corpus(
+            data({"path": str(root), "weight": weight}, {"path": str(other)}, holdout=0.2), run
+        )
+        held.append(paths(run.holdout_corpus))
+    assert held[0] == held[1] == held[2]
+
+
+def test_a_file_added_to_another_source_moves_nothing(tmp_path):
+    root = write(tmp_path / "lib", GOOD)
+    other = write(tmp_path / "other", {"x.py": b"x = 1\n", "y.py": b"y = 1\n"})
+    recipe = data({"path": str(root)}, {"path": str(other)}, holdout=0.2)
+    held = []
+    for number in range(2):
+        run = RunFolder(tmp_path / f"run{number}")
+        prepare_corpus(recipe, run)
+        held.append([one.path for one in read_documents(run.holdout_corpus) if one.source == 0])
+        write(other, {"z.py": b"z = 1\n"})
+    assert held[0] == held[1] != []
+
+
+def test_a_file_that_cannot_be_read_is_a_drop(tmp_path):
+    root = write(tmp_path / "lib", GOOD)
+    listed = locate(data({"path": str(root)}).sources[0])
+    (root / "m0.py").unlink()
+    first, *rest = curated([listed], Curate())
+    assert first == Drop(None, "m0.py", "lib", "could not be read: No such file or directory")
+    assert len(rest) == 9
+
+
+def test_what_was_skipped_in_listing_is_told_but_not_a_document(tmp_path):
+    root = write(tmp_path / "lib", GOOD | {"notes.txt": b"x", ".git/a.py": b"a = 1\n"})
+    summary = prepare_corpus(data({"path": str(root)}, holdout=0.2), RunFolder(tmp_path / "run"))
+    assert summary.skipped == {"hidden folder": 1, "no known language": 1}
+    assert summary.documents_in == 10
+
+
+def test_nothing_left_is_an_error_that_counts_the_reasons(tmp_path):
+    root = write(tmp_path / "lib", {"a.py": b"", "b.py": b"\n", "c.py": b"\xff"})
+    with pytest.raises(UserError, match="empty or only whitespace: 2; not UTF-8: 1"):
+        prepare_corpus(data({"path": str(root)}), RunFolder(tmp_path / "run"))
+
+
+def test_a_single_document_is_an_error(tmp_path):
+    root = write(tmp_path / "lib", {"a.py": b"a = 1\n"})
+    with pytest.raises(UserError, match="nothing to hold out and train on"):
+        prepare_corpus(data({"path": str(root)}), RunFolder(tmp_path / "run"))
+
+
+def test_only_measured_documents_left_is_an_error(tmp_path):
+    good = write(tmp_path / "good", GOOD)
+    bad = write(tmp_path / "bad", {"a.py": b"", "b.py": b"\xff"})
+    recipe = data({"path": str(good), "weight": 0.0}, {"path": str(bad)})
+    with pytest.raises(UserError, match="nothing is left to train on; dropped: measured only"):
+        prepare_corpus(recipe, RunFolder(tmp_path / "run"))
+
+
+def test_an_error_leaves_the_earlier_corpus_as_it_was(tmp_path):
+    root = write(tmp_path / "lib", GOOD)
+    run = RunFolder(tmp_path / "run")
+    prepare_corpus(data({"path": str(root)}, holdout=0.2), run)
+    before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
+    for name in GOOD:
+        (root / name).write_bytes(b"")
+    with pytest.raises(UserError):
+        prepare_corpus(data({"path": str(root)}, holdout=0.2), run)
+    assert {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()} == before
+
+
+def test_preparing_twice_gives_the_same_bytes(tmp_path):
+    root = write(tmp_path / "lib", GOOD)
+    written = []
+    for name in ("one", "two"):
+        run = RunFolder(tmp_path / name)
+        prepare_corpus(data({"path": str(root)}, holdout=0.2), run)
+        files = (run.train_corpus, run.holdout_corpus, run.manifest, run.drops)
+        written.append([file.read_bytes() for file in files])
+    assert written[0] == written[1]
