@@ -161,20 +161,26 @@ def front_matter(folder: Path) -> dict[str, Any]:
     Raises UserError where it is there but cannot be read.
     """
     readme = folder / "README.md"
-    if not readme.is_file():
-        return {}
-    text = readme.read_text(encoding="utf-8-sig", errors="replace")
-    block = re.match(r"\s*---[ \t]*\n(.*?)\n---[ \t]*(?:\n|\Z)", text, re.DOTALL)
-    if block is None:
+    block = split_card(readme)[0]
+    if not block.strip():
         return {}
     from ruamel.yaml import YAML  # here, because most callers never read a card
     from ruamel.yaml.error import YAMLError
 
     try:
-        values = YAML(typ="safe", pure=True).load(block[1])
+        values = YAML(typ="safe", pure=True).load(block)
     except YAMLError as error:
         raise UserError(f"{readme}: its metadata is not valid YAML; mend it: {error}") from error
     return {str(key): value for key, value in values.items()} if isinstance(values, dict) else {}
+
+
+def split_card(file: Path) -> tuple[str, str]:
+    """The metadata and the body of a card; both empty where there is no such file."""
+    if not file.is_file():
+        return "", ""
+    text = file.read_text(encoding="utf-8-sig", errors="replace")
+    block = re.match(r"\s*---[ \t]*\n(.*?\n)?---[ \t]*(?:\n|\Z)", text, re.DOTALL)
+    return (block[1] or "", text[block.end() :]) if block else ("", text)
 
 
 def licence_of_folder(folder: Path) -> str | None:

@@ -4,6 +4,7 @@ An allow-list, never an ignore-list: `training_args.bin` is a pickle that can ho
 clear, and the next such file has a name that nobody has thought of yet.
 """
 
+from collections.abc import Collection
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -74,8 +75,11 @@ def entries(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in found)
 
 
-def foreign(folder: Path, artefact: Artefact) -> list[str]:
-    """One sentence per entry of `folder` that may not be released, with the reason."""
+def foreign(folder: Path, artefact: Artefact, beside: Collection[str] = ()) -> list[str]:
+    """One sentence per entry of `folder` that may not be released, with the reason.
+
+    `beside` are further names of plain files that may lie there, though they are not released.
+    """
     found = []
     for name in entries(folder):
         path = folder / name
@@ -83,7 +87,7 @@ def foreign(folder: Path, artefact: Artefact) -> list[str]:
             found.append(f"{name}: a symlink, and what it points to is not part of the release")
         elif not path.is_file():
             found.append(f"{name}: not a plain file")
-        elif not is_allowed(name, artefact):
+        elif name not in beside and not is_allowed(name, artefact):
             found.append(f"{name}: not on the list of files of a {artefact} release")
     return found
 

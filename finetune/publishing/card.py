@@ -15,6 +15,7 @@ from finetune.publishing.citations import citations
 from finetune.publishing.evidence import Evidence, read_evidence
 from finetune.publishing.facts import ReleaseFacts
 from finetune.publishing.local_paths import mask
+from finetune.publishing.papers import base_documentation, has_notice
 from finetune.run_folder import RunFolder
 
 _LANGUAGES = {
@@ -140,7 +141,6 @@ def _is_number(value: object) -> bool:
 
 
 def _context(evidence: Evidence, facts: ReleaseFacts) -> dict[str, Any]:
-    folder = facts.base_folder
     return {
         "facts": facts,
         "name": facts.repo.rpartition("/")[2],
@@ -161,8 +161,8 @@ def _context(evidence: Evidence, facts: ReleaseFacts) -> dict[str, Any]:
         "base_licence_name": known_licences()[facts.base_licence].name,
         "obligations": obligations(facts.licence),
         "restrictions": use_restrictions(),
-        "has_base_card": folder is not None and (folder / "README.md").is_file(),
-        "has_notice": folder is not None and (folder / "NOTICE").is_file(),
+        "has_base_card": bool(base_documentation(facts.base_folder)),
+        "has_notice": has_notice(facts.base_folder),
         "citations": citations(facts.repo, facts.base_model_id),
     }
 

@@ -120,6 +120,8 @@ def merge(proof: dict[str, Any]) -> str:
         "argmax_agreement": "Share of equal predictions",
         "tied_embeddings": "Embeddings tied",
     }
+    more = {"compared_tokens": "Tokens compared", "dtype": "Type of the weights"}
+    names |= {key: name for key, name in more.items() if key in proof}
     rows = [(name, proof.get(key)) for key, name in names.items()]
     return table(("Proof of the merge", "Value"), rows if proof else [])
 
@@ -136,11 +138,11 @@ def stages(evidence: Evidence) -> str:
 
 def versions(evidence: Evidence) -> str:
     """The toolkit and the libraries it ran on."""
-    own = [(name, evidence.toolkit[key]) for key, name in _OWN.items() if key in evidence.toolkit]
+    own = [(name, evidence.toolkit[key]) for key, name in _OWN.items() if evidence.toolkit.get(key)]
     return table(("Software", "Version"), [*own, *(evidence.toolkit.get("versions") or {}).items()])
 
 
-_OWN = {"version": "this toolkit", "git_commit": "its git commit"}
+_OWN = {"version": "this toolkit", "git_commit": "its git commit", "platform": "platform"}
 
 
 def progress(evidence: Evidence) -> str:

@@ -187,3 +187,14 @@ def test_benchmarks_are_shown_where_they_were_run(run, facts):
     assert "Benchmarks such as HumanEval: not measured" not in card
     data = ModelCard(card).data.to_dict()
     assert data["model-index"][0]["results"][1]["metrics"][0]["value"] == 0.2678
+
+
+def test_a_gate_says_whether_it_had_anything_to_refuse(run, facts):
+    assert "The recipe sets no limit" in render_card(run, facts)
+    with run.recipe.open("a") as recipe:
+        recipe.write("evaluate: {gate: {psm: {max_loss_rise: 0.05}}}\n")
+    assert "Passed: no measure fell further" in render_card(run, facts)
+    gate = {"gate": {"passed": False, "reasons": ["psm loss rose by 0.2, more than 0.05"]}}
+    run.scores.write_text(json.dumps(json.loads(run.scores.read_text()) | gate))
+    card = render_card(run, facts)
+    assert "Not passed.\n- psm loss rose by 0.2, more than 0.05\n" in card

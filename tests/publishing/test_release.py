@@ -118,3 +118,20 @@ def test_a_stage_that_did_not_run_is_named(run, facts):
     run.merged.rmdir()
     with pytest.raises(UserError, match="run `finetune merge` first"):
         build_release(run, facts)
+
+
+def test_a_card_of_metadata_alone_is_no_documentation_to_pass_on(run, facts, tmp_path):
+    base = tmp_path / "base"
+    base.mkdir()
+    (base / "README.md").write_text("---\nlicense: bigcode-openrail-m\n---\n")
+    folder = build_release(run, replace(facts, base_folder=base))
+    assert not (folder / "BASE_CARD.md").exists()
+    assert "BASE_CARD" not in (folder / "README.md").read_text()
+
+
+def test_papers_that_the_merge_copied_from_the_base_are_replaced_by_the_releases_own(run, facts):
+    for name in ("LICENSE.txt", "COPYING", "README.md"):
+        (run.merged / name).write_text("Papers of another.")
+    folder = build_release(run, facts)
+    assert not {"LICENSE.txt", "COPYING"} & set(entries(folder))
+    assert "Papers of another." not in (folder / "README.md").read_text()

@@ -1,0 +1,51 @@
+"""LICENSE, NOTICE and the base's own documentation: what has to travel with the weights."""
+
+import shutil
+from pathlib import Path
+
+from finetune.licences import LICENCE_FILES, licence_text, obligations, split_card
+from finetune.publishing.artefacts import BASE_CARD
+from finetune.publishing.facts import ReleaseFacts
+from finetune.run_folder import write_text
+
+PAPERS = ("README.md", "NOTICE", BASE_CARD, *LICENCE_FILES)
+"""Names that a release writes itself, whatever the folder it is made from holds."""
+
+
+def write_papers(folder: Path, facts: ReleaseFacts) -> None:
+    """LICENSE, and NOTICE and BASE_CARD.md where the base has something to pass on.
+
+    Raises UserError where no text of a licence is at hand.
+    """
+    write_text(folder / "LICENSE", _licence(facts))
+    if has_notice(facts.base_folder):
+        shutil.copyfile(f"{facts.base_folder}/NOTICE", folder / "NOTICE")
+    documentation = base_documentation(facts.base_folder)
+    if documentation:
+        write_text(folder / BASE_CARD, documentation)
+
+
+def has_notice(base: Path | None) -> bool:
+    """Whether the base brings a NOTICE file."""
+    return base is not None and (base / "NOTICE").is_file()
+
+
+def base_documentation(base: Path | None) -> str:
+    """The base's card, and that of its own base where it passed one on (OpenRAIL 5.2b).
+
+    A card that is metadata alone, as merged/ and base/ of a run have it, documents nothing.
+    """
+    cards = [base / name for name in ("README.md", BASE_CARD)] if base else []
+    texts = [file.read_text(encoding="utf-8") for file in cards if split_card(file)[1].strip()]
+    return "\n\n".join(texts)
+
+
+def _licence(facts: ReleaseFacts) -> str:
+    """The release's licence; where it narrows the base's, the base's text follows it."""
+    text = licence_text(facts.licence, facts.base_folder, facts.base_licence)
+    if facts.licence == facts.base_licence or not obligations(facts.base_licence).must_include:
+        return text
+    base = licence_text(facts.base_licence, facts.base_folder, facts.base_licence)
+    line = "=" * 80
+    note = f"The base of this model stands under {facts.base_licence}, whose text follows."
+    return f"{text.rstrip()}\n\n{line}\n{note}\n{line}\n\n{base}"
