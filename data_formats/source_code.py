@@ -5,7 +5,8 @@ CSV, ...) and not prose without markup.
 """
 
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from posixpath import splitext
 
 from data_formats.document import Document
 
@@ -91,8 +92,8 @@ def languages_of(path: str) -> tuple[str, ...]:
     Only the name is looked at. More than one is left where the name cannot tell: `.h` is `c` or
     `cpp`, `.m` is `objective-c` or `matlab`, `.pl` is `perl` or `prolog`.
     """
-    name = PurePosixPath(path).name
-    suffix = PurePosixPath(name).suffix
+    name = path.rpartition("/")[2]
+    suffix = splitext(name)[1]
     # The suffix comes first: `BUILD.py` is Python, though `BUILD` alone is a Bazel file.
     return (_languages_of_suffix(suffix) if suffix else ()) or _tagged(name)
 

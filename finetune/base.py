@@ -164,7 +164,16 @@ def fetch(base: Pretrained) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    patterns = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "README.md", "LICENSE*"]
+    patterns = [
+        "*.json",
+        "*.safetensors",
+        "*.txt",
+        "*.model",
+        "*.jinja",
+        "README.md",
+        "LICENSE*",
+        "NOTICE",
+    ]
     if base.trust_remote_code:
         patterns.append("*.py")
     try:

@@ -46,9 +46,7 @@ class Sentinels:
 
 
 SENTINEL_SPELLINGS = (
-    Sentinels(
-        prefix="<fim_prefix>", middle="<fim_middle>", suffix="<fim_suffix>", pad="<fim_pad>"
-    ),
+    Sentinels(prefix="<fim_prefix>", middle="<fim_middle>", suffix="<fim_suffix>", pad="<fim_pad>"),
 )
 """StarCoder and StarCoder2. Looked up by name: positions in a special-token list differ."""
 

@@ -47,7 +47,7 @@ def basis_of(stage: str, recipe: Recipe, inputs: dict[str, str]) -> Basis:
     return Basis(dict(_flat(values)), inputs)
 
 
-def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401
+def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict) and value:
         for name, inner in value.items():
             yield from _flat(inner, f"{key}.{name}" if key else name)
@@ -83,9 +83,7 @@ class Ledger:
             raise UserError(changed_message(self.run, stage, changed))
 
     @contextmanager
-    def recording(
-        self, stage: str, basis: Basis, *, write: bool = True
-    ) -> Iterator["Outcome"]:
+    def recording(self, stage: str, basis: Basis, *, write: bool = True) -> Iterator["Outcome"]:
         """Time a stage; its record is written only when the block ends without an error.
 
         Of several processes, one alone passes `write`.

@@ -17,6 +17,9 @@ from finetune.errors import UserError
 TEXTS = Path(__file__).parent / "licence_texts"
 CARRIED = ("bigcode-openrail-m", "apache-2.0", "mit")
 OPENRAIL = "bigcode-openrail-m"
+BASE_CARD = "BASE_CARD.md"
+"""The base's own documentation, as a derivative passes it on."""
+
 LICENCE_FILES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "LICENCE.txt", "COPYING")
 
 
@@ -181,6 +184,16 @@ def split_card(file: Path) -> tuple[str, str]:
     text = file.read_text(encoding="utf-8-sig", errors="replace")
     block = re.match(r"\s*---[ \t]*\n(.*?\n)?---[ \t]*(?:\n|\Z)", text, re.DOTALL)
     return (block[1] or "", text[block.end() :]) if block else ("", text)
+
+
+def base_documentation(base: Path | None) -> str:
+    """The base's card, and that of its own base where it passed one on (OpenRAIL 5.2b).
+
+    A card that is metadata alone, as merged/ and base/ of a run have it, documents nothing.
+    """
+    cards = [base / name for name in ("README.md", BASE_CARD)] if base else []
+    texts = [file.read_text(encoding="utf-8") for file in cards if split_card(file)[1].strip()]
+    return "\n\n".join(texts)
 
 
 def licence_of_folder(folder: Path) -> str | None:

@@ -10,7 +10,12 @@ from finetune.base import BaseFacts, base_facts
 from finetune.corpus import locate
 from finetune.errors import UserError
 from finetune.families import target_problem
-from finetune.licences import check_licence_id, derivative_licence, trademark_warning
+from finetune.licences import (
+    check_licence_id,
+    derivative_licence,
+    licence_text,
+    trademark_warning,
+)
 from finetune.recipe import LoadedRecipe, Problem, Recipe
 from finetune.recipe.schema import EarlierRun, Pretrained, Scratch
 from finetune.run_folder import RunFolder
@@ -112,7 +117,8 @@ def _inspect_licence(recipe: Recipe, facts: BaseFacts, findings: Findings) -> No
     if recipe.publish is None or facts.licence is None or findings.problems:
         return
     try:
-        derivative_licence(facts.licence, recipe.publish.licence)
+        licence = derivative_licence(facts.licence, recipe.publish.licence)
+        licence_text(licence, facts.folder, facts.licence)
     except UserError as error:
         findings.problems.append(Problem(("publish", "licence"), str(error)))
     warning = trademark_warning(recipe.publish.repo)

@@ -111,12 +111,12 @@ def write_text(path: Path, text: str) -> None:
     aside.replace(path)
 
 
-def write_json(path: Path, value: Any) -> None:  # noqa: ANN401
+def write_json(path: Path, value: Any) -> None:
     """`value` as indented JSON, in one step."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def read_json(path: Path) -> Any:  # noqa: ANN401
+def read_json(path: Path) -> Any:
     """The JSON value of `path`."""
     return json.loads(path.read_text(encoding="utf-8"))
 
@@ -160,7 +160,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def digest_of(value: Any) -> str:  # noqa: ANN401
+def digest_of(value: Any) -> str:
     """16 hex digits of a JSON value, the same for equal values whatever their key order."""
     canonical = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.blake2b(canonical.encode(), digest_size=8).hexdigest()

@@ -14,7 +14,9 @@ from typing import Any
 from finetune.errors import UserError
 from finetune.families import END_OF_DOCUMENT, STARCODER_SPECIAL_TOKENS, sentinels_of
 
-PROBE = 'def f_12(x):\n\tif x >= 3.14159:  # 日本 é 🙂\r\n        return [x, 2026, 0x1F] * 100\n\n\n'
+PROBE = (
+    "def f_12(x):\n\tif x >= 3.14159:  # 日本 é 🙂\r\n        return [x, 2026, 0x1F] * 100\n\n\n"
+)
 
 FILES = (
     "tokenizer.json",
@@ -57,7 +59,7 @@ class CodeTokenizer:
         return {id_: name for name, id_ in self._added.items()}
 
     @cached_property
-    def _content(self) -> Any:  # noqa: ANN401
+    def _content(self) -> Any:
         """The same tokenizer without special tokens: `<fim_middle>` in a file is plain text."""
         from tokenizers import Tokenizer
 

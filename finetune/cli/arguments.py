@@ -8,7 +8,10 @@ def add_recipe(parser: ArgumentParser) -> None:
     """RECIPE, dotted overrides, and where runs live."""
     parser.add_argument("recipe", type=Path, metavar="RECIPE", help="a YAML recipe")
     parser.add_argument(
-        "overrides", nargs="*", metavar="key=value", help="dotted override, such as train.tokens=2e6"
+        "overrides",
+        nargs="*",
+        metavar="key=value",
+        help="dotted override, such as train.tokens=2e6",
     )
     parser.add_argument(
         "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs live (./runs)"

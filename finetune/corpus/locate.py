@@ -156,12 +156,14 @@ def _chosen(
 ) -> Iterator[SourceFile]:
     included, excluded = matcher(source.include), matcher(source.exclude)
     for path in paths:
-        language = language_of(path, source.language)
         if not included(path):
             skipped["not included"] += 1
-        elif excluded(path):
+            continue
+        if excluded(path):
             skipped["excluded"] += 1
-        elif language is None:
+            continue
+        language = language_of(path, source.language)
+        if language is None:
             skipped["no known language"] += 1
         elif source.language not in (None, language):
             skipped["another language"] += 1

@@ -50,7 +50,7 @@ def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
         yield batch
 
 
-def _schema() -> Any:  # noqa: ANN401
+def _schema() -> Any:
     import pyarrow as pa
 
     text = [(name, pa.string()) for name in COLUMNS if name != "source"]
@@ -58,7 +58,7 @@ def _schema() -> Any:  # noqa: ANN401
     return pa.schema([(name, fields[name]) for name in COLUMNS])
 
 
-def _table(batch: list[Document], schema: Any) -> Any:  # noqa: ANN401
+def _table(batch: list[Document], schema: Any) -> Any:
     import pyarrow as pa
 
     columns = {name: [getattr(document, name) for document in batch] for name in COLUMNS}

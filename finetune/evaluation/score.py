@@ -92,9 +92,7 @@ def scores_json(
             language: {layout: one.tokens for layout, one in by_layout.items()}
             for language, by_layout in base.losses.items()
         },
-        "infilling": {
-            name: _infilling(scores, inputs, section) for name, scores in models.items()
-        }
+        "infilling": {name: _infilling(scores, inputs, section) for name, scores in models.items()}
         if inputs.problems
         else None,
         "gate": gate(losses, section),

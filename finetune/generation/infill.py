@@ -39,7 +39,7 @@ def psm_prompt(gap: Gap, tokenizer: CodeTokenizer, budget: int) -> list[int]:
 
 @torch.inference_mode()
 def infill_lines(
-    model: Any,  # noqa: ANN401
+    model: Any,
     tokenizer: CodeTokenizer,
     gaps: Sequence[Gap],
     *,
@@ -61,7 +61,7 @@ def infill_lines(
 
 
 def _generate(
-    model: Any,  # noqa: ANN401
+    model: Any,
     tokenizer: CodeTokenizer,
     prompts: Sequence[list[int]],
     newlines: Tensor,
@@ -74,7 +74,7 @@ def _generate(
         input_ids[row, width - len(prompt) :] = torch.tensor(prompt)
         mask[row, width - len(prompt) :] = 1
 
-    def at_newline(ids: Tensor, _: Any, **__: Any) -> Tensor:  # noqa: ANN401
+    def at_newline(ids: Tensor, _: Any, **__: Any) -> Tensor:
         return torch.isin(ids[:, -1], newlines)  # (B,)
 
     output = model.generate(

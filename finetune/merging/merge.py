@@ -12,7 +12,7 @@ from torch import Tensor
 
 from finetune.base import BaseFacts
 from finetune.errors import Refused
-from finetune.licences import LICENCE_FILES
+from finetune.licences import BASE_CARD, LICENCE_FILES, base_documentation
 from finetune.models.adapters import load_adapter
 from finetune.models.forward import collate
 from finetune.models.load import DROPOUTS, load_model
@@ -93,11 +93,16 @@ def _merged_weights(
 
 
 def _complete_folder(folder: Path, base: BaseFacts) -> None:
-    """Tokenizer files as the base has them, its dropout, `use_cache`, and a card's metadata."""
+    """What the base brings beside its weights: tokenizer, licence papers, dropout, `use_cache`."""
     assert base.folder is not None
     for name in (*FILES, "generation_config.json", *LICENCE_FILES):
         if (base.folder / name).is_file():
             shutil.copyfile(base.folder / name, folder / name)
+    if (base.folder / "NOTICE").is_file():
+        shutil.copyfile(base.folder / "NOTICE", folder / "NOTICE")
+    documentation = base_documentation(base.folder)
+    if documentation:
+        (folder / BASE_CARD).write_text(documentation, encoding="utf-8")
     config, of_base = read_json(folder / "config.json"), read_json(base.folder / "config.json")
     for name in DROPOUTS:
         if name in of_base:
@@ -109,7 +114,7 @@ def _complete_folder(folder: Path, base: BaseFacts) -> None:
 
 
 @torch.inference_mode()
-def _logits(model: Any, blocks: Sequence[Block]) -> list[Tensor]:  # noqa: ANN401
+def _logits(model: Any, blocks: Sequence[Block]) -> list[Tensor]:
     model.eval()
     batches = [collate([block], model.device) for block in blocks]
     return [
@@ -129,12 +134,12 @@ def _agreement(before: list[Tensor], after: list[Tensor]) -> float:
     return float(torch.cat([one.flatten() for one in same]).mean())
 
 
-def _is_tied(model: Any) -> bool:  # noqa: ANN401
+def _is_tied(model: Any) -> bool:
     head, embedding = model.get_output_embeddings(), model.get_input_embeddings()
     return head is not None and head.weight.data_ptr() == embedding.weight.data_ptr()
 
 
-def _refuse(proof: Proof, folder: Path, model: Any) -> None:  # noqa: ANN401
+def _refuse(proof: Proof, folder: Path, model: Any) -> None:
     if not proof.max_abs_logit_difference <= proof.tolerance:
         raise Refused(
             f"merge: logits differ by {proof.max_abs_logit_difference:.3g} from the unmerged "

@@ -22,7 +22,7 @@ def collate(blocks: Sequence[Block], device: torch.device | str = "cpu") -> Batc
     return {name: stacked(name) for name in ("input_ids", "labels", "position_ids")}  # (B, L)
 
 
-def token_losses(model: Any, batch: Batch) -> Tensor:  # noqa: ANN401
+def token_losses(model: Any, batch: Batch) -> Tensor:
     """Cross-entropy in nats of each token given those before it in its document; 0 where ignored.
 
     With the default `use_cache`, or any attention mask, transformers lets packed documents see

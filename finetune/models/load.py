@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers.utils.logging import disable_progress_bar
 
 DROPOUTS = (
     "attn_pdrop",
@@ -29,6 +30,7 @@ def load_model(
     sdpa isolates packed documents through restarting positions as long as no mask is passed and
     no cache is used (`forward.token_losses`). `dropout` replaces what the config states.
     """
+    disable_progress_bar()
     config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
     if dropout is not None:
         for name in DROPOUTS:

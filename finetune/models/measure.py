@@ -95,13 +95,13 @@ def _scored_bytes(block: Block, documents: Sequence[Document]) -> int:
 
 
 @torch.inference_mode()
-def measure(model: Any, measured: MeasuringSet, micro_batch: int) -> Measured:  # noqa: ANN401
+def measure(model: Any, measured: MeasuringSet, micro_batch: int) -> Measured:
     """Losses of one process over all blocks."""
     nats, tokens = sum_losses(model, measured.blocks, micro_batch)
     return Measured(nats, tokens, measured.bytes)
 
 
-def sum_losses(model: Any, blocks: Sequence[Block], micro_batch: int) -> tuple[float, int]:  # noqa: ANN401
+def sum_losses(model: Any, blocks: Sequence[Block], micro_batch: int) -> tuple[float, int]:
     """Sum of nats and number of labels over `blocks`."""
     device = next(model.parameters()).device
     nats = 0.0

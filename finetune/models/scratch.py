@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 from transformers import GenerationConfig, GPTBigCodeConfig, GPTBigCodeForCausalLM
+from transformers.utils.logging import disable_progress_bar
 
 from finetune.recipe.schema import ScratchModel
 from finetune.tokenizer import CodeTokenizer
@@ -14,6 +15,7 @@ def make_model(section: ScratchModel, folder: Path) -> int:
 
     The vocabulary is the tokenizer's own size. Returns the number of parameters.
     """
+    disable_progress_bar()
     tokenizer = CodeTokenizer(folder)
     config = GPTBigCodeConfig(
         vocab_size=tokenizer.size,

@@ -9,9 +9,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-Artefact = Literal["merged", "adapter"]
+from finetune.licences import BASE_CARD
 
-BASE_CARD = "BASE_CARD.md"
+Artefact = Literal["merged", "adapter"]
 
 _TOKENIZER = (
     "tokenizer.json",

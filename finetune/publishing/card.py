@@ -9,13 +9,20 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from finetune.licences import OPENRAIL, front_matter, known_licences, obligations, use_restrictions
+from finetune.licences import (
+    OPENRAIL,
+    base_documentation,
+    front_matter,
+    known_licences,
+    obligations,
+    use_restrictions,
+)
 from finetune.publishing import tables
 from finetune.publishing.citations import citations
 from finetune.publishing.evidence import Evidence, read_evidence
 from finetune.publishing.facts import ReleaseFacts
 from finetune.publishing.local_paths import mask
-from finetune.publishing.papers import base_documentation, has_notice
+from finetune.publishing.papers import has_notice
 from finetune.run_folder import RunFolder
 
 _LANGUAGES = {
@@ -61,7 +68,7 @@ def _tidy(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def _yaml(value: Any) -> str:  # noqa: ANN401
+def _yaml(value: Any) -> str:
     writer = YAML(typ="safe", pure=True)
     writer.default_flow_style = False
     writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]

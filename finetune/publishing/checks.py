@@ -8,6 +8,7 @@ from typing import Any
 
 from finetune.errors import UserError
 from finetune.licences import (
+    BASE_CARD,
     OPENRAIL,
     check_licence_id,
     front_matter,
@@ -15,7 +16,7 @@ from finetune.licences import (
     licence_of_folder,
 )
 from finetune.publishing import local_paths
-from finetune.publishing.artefacts import BASE_CARD, Artefact, entries, foreign, missing
+from finetune.publishing.artefacts import Artefact, entries, foreign, missing
 from finetune.publishing.tensors import not_finite, tensor_names
 
 HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")
@@ -164,7 +165,7 @@ def _bad_licence(folder: Path) -> list[str]:
     return []
 
 
-def _json(file: Path) -> Any:  # noqa: ANN401
+def _json(file: Path) -> Any:
     """The value of a JSON file; None where it is missing or broken, which others report."""
     try:
         return json.loads(file.read_text(encoding="utf-8")) if _is_plain(file) else None

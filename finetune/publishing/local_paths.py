@@ -26,7 +26,7 @@ def inside(text: str) -> list[str]:
     return _INSIDE.findall(text)
 
 
-def in_json(value: Any, key: str = "") -> Iterator[tuple[str, str]]:  # noqa: ANN401
+def in_json(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
     """Pairs of dotted key and machine path anywhere in a JSON value, keys included."""
     if isinstance(value, dict):
         for name, inner in value.items():
@@ -46,7 +46,7 @@ def _is_suspicious(text: str, key: str) -> bool:
     return whole or bool(inside(text))
 
 
-def mask(value: Any) -> Any:  # noqa: ANN401
+def mask(value: Any) -> Any:
     """A copy of a recipe's value in which each machine path reads `<local>/name`."""
     if isinstance(value, dict):
         return {key: mask(inner) for key, inner in value.items()}

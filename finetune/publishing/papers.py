@@ -3,8 +3,13 @@
 import shutil
 from pathlib import Path
 
-from finetune.licences import LICENCE_FILES, licence_text, obligations, split_card
-from finetune.publishing.artefacts import BASE_CARD
+from finetune.licences import (
+    BASE_CARD,
+    LICENCE_FILES,
+    base_documentation,
+    licence_text,
+    obligations,
+)
 from finetune.publishing.facts import ReleaseFacts
 from finetune.run_folder import write_text
 
@@ -28,16 +33,6 @@ def write_papers(folder: Path, facts: ReleaseFacts) -> None:
 def has_notice(base: Path | None) -> bool:
     """Whether the base brings a NOTICE file."""
     return base is not None and (base / "NOTICE").is_file()
-
-
-def base_documentation(base: Path | None) -> str:
-    """The base's card, and that of its own base where it passed one on (OpenRAIL 5.2b).
-
-    A card that is metadata alone, as merged/ and base/ of a run have it, documents nothing.
-    """
-    cards = [base / name for name in ("README.md", BASE_CARD)] if base else []
-    texts = [file.read_text(encoding="utf-8") for file in cards if split_card(file)[1].strip()]
-    return "\n\n".join(texts)
 
 
 def _licence(facts: ReleaseFacts) -> str:

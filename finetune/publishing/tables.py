@@ -33,7 +33,7 @@ def shown(value: object) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def at(value: Any, *keys: str) -> Any:  # noqa: ANN401
+def at(value: Any, *keys: str) -> Any:
     """`value[a][b]...`, or None as soon as one is missing."""
     for key in keys:
         value = value.get(key) if isinstance(value, Mapping) else None

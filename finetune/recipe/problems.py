@@ -36,7 +36,7 @@ def from_validation(error: ValidationError, values: dict[str, Any], schema: type
     return [_problem(finding, values, schema) for finding in error.errors()]
 
 
-def _problem(finding: Any, values: dict[str, Any], schema: type) -> Problem:  # noqa: ANN401
+def _problem(finding: Any, values: dict[str, Any], schema: type) -> Problem:
     kind, context = finding["type"], finding.get("ctx", {})
     key, model = _walk(finding["loc"], values, schema)
     if kind == "extra_forbidden":
@@ -75,14 +75,18 @@ def _sentence(kind: str, message: str) -> str:
 
 
 def _walk(
-    loc: tuple[str | int, ...], values: Any, schema: Any  # noqa: ANN401
+    loc: tuple[str | int, ...],
+    values: Any,
+    schema: Any,
 ) -> tuple[KeyPath, type[BaseModel] | None]:
     """The key path of a finding without pydantic's union tags, and the section it lies in."""
     key: list[str | int] = []
     model: type[BaseModel] | None = schema
     for position, part in enumerate(loc):
-        holds = part in values if isinstance(values, dict) else (
-            isinstance(values, list) and isinstance(part, int) and part < len(values)
+        holds = (
+            part in values
+            if isinstance(values, dict)
+            else (isinstance(values, list) and isinstance(part, int) and part < len(values))
         )
         if not holds and position < len(loc) - 1:
             model = _tagged(schema, part) or model
@@ -100,7 +104,7 @@ def _is_model(schema: object) -> bool:
     return isinstance(schema, type) and issubclass(schema, BaseModel)
 
 
-def _field(schema: Any, part: str | int) -> Any:  # noqa: ANN401
+def _field(schema: Any, part: str | int) -> Any:
     """The annotation of `part` inside `schema`, unwrapped to a section where it holds one."""
     if _is_model(schema) and part in schema.model_fields:
         schema = schema.model_fields[part].annotation
@@ -108,13 +112,13 @@ def _field(schema: Any, part: str | int) -> Any:  # noqa: ANN401
     return models[0] if len(models) == 1 else schema
 
 
-def _models(schema: Any) -> list[type[BaseModel]]:  # noqa: ANN401
+def _models(schema: Any) -> list[type[BaseModel]]:
     if _is_model(schema):
         return [schema]
     return [model for inner in get_args(schema) for model in _models(inner)]
 
 
-def _tagged(schema: Any, tag: str | int) -> type[BaseModel] | None:  # noqa: ANN401
+def _tagged(schema: Any, tag: str | int) -> type[BaseModel] | None:
     """The member of a tagged union that `tag` stands for."""
     for model in _models(schema):
         method = model.model_fields.get("method")

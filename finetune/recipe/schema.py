@@ -8,15 +8,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
-SECTION = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+SECTION = ConfigDict(
+    extra="forbid",
+    frozen=True,
+    strict=True,
+    use_attribute_docstrings=True,
+    defer_build=True,  # `check` has half a second in all, and most sections are built twice else
+)
 
 
-def _whole(value: Any) -> Any:  # noqa: ANN401
+def _whole(value: Any) -> Any:
     """YAML's `2e9` is a float; where a count is meant it is the integer it equals."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _frozen(value: Any) -> Any:  # noqa: ANN401
+def _frozen(value: Any) -> Any:
     """YAML's lists become tuples: a recipe does not change once it is read."""
     return tuple(value) if isinstance(value, list) else value
 
@@ -79,13 +85,13 @@ class Pretrained(BaseModel):
     """Run Python code that lies in the model's repository. Leave it off."""
 
 
-def _base_kind(value: Any) -> str:  # noqa: ANN401
+def _base_kind(value: Any) -> str:
     if not isinstance(value, dict):
         return value.__class__.__name__ if isinstance(value, BaseModel) else "Pretrained"
     return "Scratch" if "scratch" in value else "EarlierRun" if "run" in value else "Pretrained"
 
 
-def _model_by_name(value: Any) -> Any:  # noqa: ANN401
+def _model_by_name(value: Any) -> Any:
     return {"model": value} if isinstance(value, str) else value
 
 

@@ -65,7 +65,7 @@ def read_yaml(file: Path) -> Source:
     return source
 
 
-def _plain(node: Any, key: KeyPath, lines: dict[KeyPath, int]) -> Any:  # noqa: ANN401
+def _plain(node: Any, key: KeyPath, lines: dict[KeyPath, int]) -> Any:
     """Strip ruamel's types and note the line of every key on the way."""
     if isinstance(node, CommentedMap):
         plain = {}
@@ -98,7 +98,7 @@ def apply_overrides(source: Source, overrides: tuple[str, ...]) -> None:
         source.overridden.add(key)
 
 
-def _assign(values: dict[str, Any], key: KeyPath, value: Any, override: str) -> None:  # noqa: ANN401
+def _assign(values: dict[str, Any], key: KeyPath, value: Any, override: str) -> None:
     node: Any = values
     for part in key[:-1]:
         if isinstance(node, dict):

@@ -46,7 +46,9 @@ class DocumentOrder:
 
     def next(self) -> Turn | None:
         """The next turn, or None after the last epoch of every source."""
-        open_sources = [s for s in self.shares if self.epochs is None or self._epoch[s] < self.epochs]
+        open_sources = [
+            s for s in self.shares if self.epochs is None or self._epoch[s] < self.epochs
+        ]
         if not open_sources:
             return None
         source = min(open_sources, key=lambda s: (self._handed[s] / self.shares[s], s))

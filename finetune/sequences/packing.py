@@ -145,7 +145,7 @@ class Packer:
         return Segment(turn, start, end, written)
 
     def _best(self, room: int, *, first: bool) -> int | None:
-        """The oldest candidate for an empty window, else the longest that fits, oldest of equals."""
+        """The oldest candidate opens a window; then the longest that fits, oldest of equals."""
         candidates = self._pending[:1] if first else self._pending
         fitting = [
             (candidate.written.length, -position)
@@ -168,7 +168,7 @@ class Packer:
         return head
 
     def _head(self, whole: Candidate, room: int) -> Segment | None:
-        """The longest run of whole lines that fits once written; of characters where no line does."""
+        """The longest run of whole lines that fits once written, else of characters."""
         text = self.documents[whole.turn.document].text
         starts = whole.starts or self.tokenizer.starts(text)
         first = bisect_left(starts, whole.start)

@@ -69,7 +69,5 @@ def block_stream(
     `weights` has one entry per source of the recipe (see `shares_of`).
     """
     order = DocumentOrder(documents, shares_of(documents, weights), seed, epochs)
-    packer = Packer(
-        documents, order, tokenizer, fim, sequences.labels, sequences.length, seed
-    )
+    packer = Packer(documents, order, tokenizer, fim, sequences.labels, sequences.length, seed)
     return BlockStream(packer, sequences.isolate_documents)

@@ -9,6 +9,7 @@ from pathlib import Path
 from finetune.errors import Refused, UserError
 from finetune.recipe import load_recipe
 from finetune.run_folder import RunFolder
+from finetune.training.launch import die_with_parent
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -18,6 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parsed = parser.parse_args(arguments)
+    die_with_parent()
     first = os.environ.get("RANK", "0") == "0"
     try:
         recipe = load_recipe(parsed.recipe, tuple(parsed.overrides)).recipe

@@ -41,9 +41,9 @@ def save_checkpoint(
     folder: Path,
     step: int,
     *,
-    accelerator: Any,  # noqa: ANN401
-    model: Any,  # noqa: ANN401
-    optimizer: Any,  # noqa: ANN401
+    accelerator: Any,
+    model: Any,
+    optimizer: Any,
     state: dict[str, Any],
     keep: int,
 ) -> Path:
@@ -76,7 +76,7 @@ def save_checkpoint(
     return final
 
 
-def _save_plain(folder: Path, model: Any, optimizer: Any) -> None:  # noqa: ANN401
+def _save_plain(folder: Path, model: Any, optimizer: Any) -> None:
     trained = {n: p.detach() for n, p in model.named_parameters() if p.requires_grad}
     save_file({n: t.contiguous() for n, t in trained.items()}, folder / "trainable.safetensors")
     torch.save(optimizer.state_dict(), folder / "optimizer.pt")
@@ -85,9 +85,9 @@ def _save_plain(folder: Path, model: Any, optimizer: Any) -> None:  # noqa: ANN4
 def load_checkpoint(
     path: Path,
     *,
-    accelerator: Any,  # noqa: ANN401
-    model: Any,  # noqa: ANN401
-    optimizer: Any,  # noqa: ANN401
+    accelerator: Any,
+    model: Any,
+    optimizer: Any,
 ) -> dict[str, Any]:
     """Put weights, optimiser and this rank's RNG back; returns the stored state."""
     if hasattr(model, "load_checkpoint"):
@@ -102,7 +102,7 @@ def load_checkpoint(
     return state
 
 
-def _load_plain(folder: Path, model: Any, optimizer: Any) -> None:  # noqa: ANN401
+def _load_plain(folder: Path, model: Any, optimizer: Any) -> None:
     stored = load_file(folder / "trainable.safetensors")
     own = {n: p for n, p in model.named_parameters() if p.requires_grad}
     assert stored.keys() == own.keys(), "the recipe was compared before the checkpoint is read"

@@ -23,7 +23,7 @@ def prepare_environment() -> None:
         os.environ.setdefault("DS_IGNORE_CUDA_DETECTION", "1")
 
 
-def make_accelerator(recipe: Recipe) -> Any:  # noqa: ANN401
+def make_accelerator(recipe: Recipe) -> Any:
     """An `Accelerator` for the processes of this launch. Raises UserError on a contradiction."""
     from accelerate import Accelerator
 
@@ -41,7 +41,7 @@ def make_accelerator(recipe: Recipe) -> Any:  # noqa: ANN401
     return accelerator
 
 
-def launched_engine(accelerator: Any) -> str:  # noqa: ANN401
+def launched_engine(accelerator: Any) -> str:
     """The engine that the launcher has set up, in the recipe's words."""
     if str(accelerator.distributed_type.value) == "DEEPSPEED":
         stage = accelerator.state.deepspeed_plugin.zero_stage
@@ -49,7 +49,7 @@ def launched_engine(accelerator: Any) -> str:  # noqa: ANN401
     return "ddp" if accelerator.num_processes > 1 else "single"
 
 
-def configure(accelerator: Any, recipe: Recipe, plan: BatchPlan) -> None:  # noqa: ANN401
+def configure(accelerator: Any, recipe: Recipe, plan: BatchPlan) -> None:
     """Tell the engine what the recipe owns: the values that the JSON leaves "auto"."""
     accelerator.gradient_accumulation_steps = plan.accumulation
     if recipe.engine not in ZERO_STAGES:

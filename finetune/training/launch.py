@@ -36,6 +36,18 @@ def launch_command(engine: str, recipe: Path, overrides: tuple[str, ...], runs: 
     return command
 
 
+def die_with_parent() -> None:
+    """Have the kernel send this process SIGTERM when its parent is gone, however it went.
+
+    Without it a training that lost its `finetune train` to SIGKILL would go on unseen.
+    """
+    import ctypes
+
+    PR_SET_PDEATHSIG = 1
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def launch(command: list[str]) -> int:
     """Run the launcher to its end and return its exit code; 143 where SIGTERM came.
 
@@ -50,7 +62,9 @@ def launch(command: list[str]) -> int:
         terminated = True
         os.killpg(child.pid, number)
 
-    child = subprocess.Popen(command, env=environment, start_new_session=True)
+    child = subprocess.Popen(
+        command, env=environment, start_new_session=True, preexec_fn=die_with_parent
+    )
     previous = signal.signal(signal.SIGTERM, hand_on)
     try:
         code = child.wait()

@@ -49,7 +49,11 @@ class Trainer:
     """Called on rank 0 with every line of the log."""
     step: int = 0
     seconds: float = 0.0
-    stop: bool = field(default=False)
+    """In optimiser steps alone, over all sessions of the run."""
+    elapsed: float = 0.0
+    """In all, over all sessions: steps, validation, checkpoints."""
+    stop: bool = False
+    _began: float = field(init=False, default=0.0)
 
     def run(self) -> None:
         """Resume from the newest whole checkpoint, if any, and train to the end.
@@ -58,6 +62,7 @@ class Trainer:
         not finite.
         """
         self._resume()
+        self._began = time.perf_counter() - self.elapsed
         previous = signal.signal(signal.SIGTERM, self._ask_to_stop)
         try:
             if self.step == 0:
@@ -147,9 +152,11 @@ class Trainer:
         self._write({"step": self.step, "tokens": tokens, "validation": losses})
 
     def _save(self) -> None:
+        self.elapsed = time.perf_counter() - self._began
         state = {
             "step": self.step,
             "seconds": self.seconds,
+            "elapsed": self.elapsed,
             "stream": self.stream.state(),
             "keys": self.keys,
         }
@@ -173,6 +180,7 @@ class Trainer:
             newest, accelerator=self.accelerator, model=self.model, optimizer=self.optimizer
         )
         self.step, self.seconds = state["step"], state["seconds"]
+        self.elapsed = state["elapsed"]
         self.stream.restore(state["stream"])
         if self.accelerator.is_main_process:
             _forget_lines_after(self.log, self.step)

@@ -8,7 +8,7 @@ from finetune.errors import Refused
 from finetune.recipe.schema import Train
 
 
-def make_optimizer(model: Any, train: Train) -> torch.optim.Optimizer:  # noqa: ANN401
+def make_optimizer(model: Any, train: Train) -> torch.optim.Optimizer:
     """Over all trainable weights. Raises Refused where there are none."""
     trainable = [p for p in model.parameters() if p.requires_grad]
     if not trainable:

@@ -7,7 +7,13 @@ from typing import Any
 def make_progress(steps: int) -> Callable[[dict[str, Any]], None]:
     """A function that shows lines of the log as they come."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     console = Console(stderr=True)
     columns = ("train", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

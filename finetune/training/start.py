@@ -4,6 +4,7 @@ A launcher starts this through `python -m finetune.training RECIPE [key=value ..
 or `recipes/train.py`; `finetune train` starts the launcher.
 """
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from finetune.errors import UserError
 from finetune.ledger import Basis, Ledger, basis_of, changed_message
 from finetune.recipe import Recipe
 from finetune.recipe.schema import Pretrained
-from finetune.run_folder import RunFolder, digest_of, read_json, sha256_of, whole_folder
+from finetune.run_folder import RunFolder, digest_of, locked, read_json, sha256_of, whole_folder
 from finetune.sequences import block_stream
 from finetune.tokenizer import CodeTokenizer, prove
 from finetune.training.batches import plan_batches
@@ -31,7 +32,10 @@ def train(recipe: Recipe, run: RunFolder) -> None:
     _refuse_other_checkpoints(run, basis)
     prepare_environment()
     accelerator = make_accelerator(recipe)
-    with Ledger(run).recording("train", basis, write=accelerator.is_main_process) as outcome:
+    with (
+        locked(run, "train") if accelerator.is_main_process else nullcontext(),
+        Ledger(run).recording("train", basis, write=accelerator.is_main_process) as outcome,
+    ):
         trainer = _make_trainer(recipe, run, basis, accelerator)
         trainer.run()
         outcome.output = _save(recipe, run, trainer, accelerator)
@@ -39,7 +43,7 @@ def train(recipe: Recipe, run: RunFolder) -> None:
         outcome.facts = {
             "steps": trainer.step,
             "tokens": trainer.step * recipe.train.batch_tokens,
-            "training_seconds": round(trainer.seconds, 3),
+            "seconds": round(trainer.elapsed, 3),
             "tokens_per_second": round(speed, 1),
             "processes": accelerator.num_processes,
             "packing": vars(trainer.stream.counts),
@@ -75,7 +79,7 @@ def _refuse_other_checkpoints(run: RunFolder, basis: Basis) -> None:
         raise UserError(changed_message(run, "train", changed))
 
 
-def _make_trainer(recipe: Recipe, run: RunFolder, basis: Basis, accelerator: Any) -> Any:  # noqa: ANN401
+def _make_trainer(recipe: Recipe, run: RunFolder, basis: Basis, accelerator: Any) -> Any:
     from accelerate.utils import set_seed
 
     from finetune.training.loop import Trainer
@@ -119,7 +123,7 @@ def _make_trainer(recipe: Recipe, run: RunFolder, basis: Basis, accelerator: Any
     )
 
 
-def _load(recipe: Recipe, folder: Path, facts: BaseFacts) -> Any:  # noqa: ANN401
+def _load(recipe: Recipe, folder: Path, facts: BaseFacts) -> Any:
     """The base in training mode: adapters attached, or everything trainable."""
     import torch
 
@@ -138,7 +142,7 @@ def _load(recipe: Recipe, folder: Path, facts: BaseFacts) -> Any:  # noqa: ANN40
     return model.train()
 
 
-def _save(recipe: Recipe, run: RunFolder, trainer: Any, accelerator: Any) -> str:  # noqa: ANN401
+def _save(recipe: Recipe, run: RunFolder, trainer: Any, accelerator: Any) -> str:
     """Gather on all ranks, write on rank 0; returns the digest of the weights."""
     from finetune.training.weights import gather_trainable, save_adapter, save_model
 

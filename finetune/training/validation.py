@@ -18,7 +18,7 @@ class Validation:
     sets: dict[str, MeasuringSet]
 
     @torch.inference_mode()
-    def losses(self, accelerator: Any, model: Any, micro_batch: int) -> dict[str, float]:  # noqa: ANN401
+    def losses(self, accelerator: Any, model: Any, micro_batch: int) -> dict[str, float]:
         """Nats per token by layout. Every rank must call it: sharded weights need them all."""
         model.eval()
         found = {}

@@ -12,7 +12,7 @@ from torch import Tensor
 from finetune.errors import Refused
 
 
-def gather_trainable(model: Any) -> dict[str, Tensor]:  # noqa: ANN401
+def gather_trainable(model: Any) -> dict[str, Tensor]:
     """Copies on CPU of all trainable weights, one gathered at a time.
 
     Every rank must call it. Names are those of the unwrapped model; tied weights appear once.
@@ -24,13 +24,13 @@ def gather_trainable(model: Any) -> dict[str, Tensor]:  # noqa: ANN401
     }
 
 
-def _whole(model: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
+def _whole(model: Any) -> Iterator[tuple[str, Any]]:
     for name, parameter in model.named_parameters():
         with _gathered(parameter):
             yield name, parameter
 
 
-def _gathered(parameter: Any) -> Any:  # noqa: ANN401
+def _gathered(parameter: Any) -> Any:
     """ZeRO-3 leaves an empty tensor on each rank: gather it for the time of the block."""
     if not hasattr(parameter, "ds_id"):
         return nullcontext()
@@ -39,7 +39,7 @@ def _gathered(parameter: Any) -> Any:  # noqa: ANN401
     return deepspeed.zero.GatheredParameters([parameter])
 
 
-def save_adapter(model: Any, weights: dict[str, Tensor], folder: Path) -> None:  # noqa: ANN401
+def save_adapter(model: Any, weights: dict[str, Tensor], folder: Path) -> None:
     """Write PEFT's own folder format, and refuse an adapter that does not reload equal."""
     from peft import get_peft_model_state_dict
 
@@ -55,7 +55,7 @@ def save_adapter(model: Any, weights: dict[str, Tensor], folder: Path) -> None: 
     _prove_reload(state, load_file(folder / "adapter_model.safetensors"), folder)
 
 
-def save_model(model: Any, weights: dict[str, Tensor], folder: Path) -> None:  # noqa: ANN401
+def save_model(model: Any, weights: dict[str, Tensor], folder: Path) -> None:
     """Write a Hugging Face model folder, and refuse weights that do not reload equal."""
     model.save_pretrained(folder, state_dict=weights, max_shard_size="5GB")
     reloaded: dict[str, Tensor] = {}

@@ -1,7 +1,7 @@
 """Exact match of single-line infilling, as an `evaluate` module loadable by path.
 
-    metric = evaluate.load("finetune/evaluation/metrics/infilling_exact_match")
-    metric.compute(predictions=["return x "], references=["return x"])  # {"exact_match": 1.0}
+metric = evaluate.load("finetune/evaluation/metrics/infilling_exact_match")
+metric.compute(predictions=["return x "], references=["return x"])  # {"exact_match": 1.0}
 """
 
 import datasets
