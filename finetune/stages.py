@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from finetune.base import BaseFacts, base_facts, fetch
-from finetune.errors import Refused, UserError
+from finetune.errors import Failed, Refused, UserError
 from finetune.ledger import Basis, Ledger, basis_of
 from finetune.preflight import refuse_problems
 from finetune.recipe import LoadedRecipe, Recipe, load_recipe
@@ -106,7 +106,8 @@ def _make_base(base: Scratch, run: RunFolder) -> str:
 
 def train(job: Job) -> None:
     """Start the launcher that the recipe's engine names, unless training is done."""
-    from finetune.training.launch import launch, launch_command
+    from finetune.training.batches import plan_batches
+    from finetune.training.launch import launch, launch_command, num_processes
     from finetune.training.start import training_basis
 
     if not job.ledger.is_done("prepare"):
@@ -114,6 +115,7 @@ def train(job: Job) -> None:
     assert job.base.folder is not None
     if _is_done(job, "train", training_basis(job.recipe, job.run)):
         return
+    plan_batches(job.recipe.train, job.recipe.sequences.length, num_processes(job.recipe.engine))
     _write_recipe(job)
     source = job.loaded.source.file.resolve()
     command = launch_command(job.recipe.engine, source, job.overrides, job.run.path.parent)
@@ -121,7 +123,7 @@ def train(job: Job) -> None:
     if code == 143:
         raise SystemExit(143)
     if code != 0 or not job.ledger.is_done("train"):
-        raise RuntimeError(f"train: the launcher ended with {code}; its own words stand above")
+        raise Failed(f"train: the launcher ended with {code}; its own words stand above")
     _say(job, "train")
 
 
@@ -255,6 +257,9 @@ def run_stages(job: Job, stages: Sequence[str], redo: str | None = None) -> None
 
     `redo` clears a stage and what follows it first.
     """
+    from finetune.training.launch import settle_device
+
+    settle_device()
     with locked(job.run):
         if redo:
             clear(job, redo)

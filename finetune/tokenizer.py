@@ -5,6 +5,7 @@ tokenizers from their class name and then drops the step that splits digits; `pr
 """
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +17,9 @@ from finetune.families import END_OF_DOCUMENT, STARCODER_SPECIAL_TOKENS, sentine
 
 PROBE = (
     "def f_12(x):\n\tif x >= 3.14159:  # 日本 é 🙂\r\n        return [x, 2026, 0x1F] * 100\n\n\n"
+    "    42, ½,  7\n"
 )
+"""Digits behind several spaces are where a tokenizer that lost its digit splitting differs."""
 
 FILES = (
     "tokenizer.json",
@@ -56,18 +59,16 @@ class CodeTokenizer:
 
     @cached_property
     def _names(self) -> dict[int, str]:
-        return {id_: name for name, id_ in self._added.items()}
+        """Special tokens by id. Some families do not flag theirs; runs of spaces are content."""
+        added = self._json["added_tokens"]
+        return {t["id"]: t["content"] for t in added if t["special"] or t["content"].strip()}
 
     @cached_property
     def _content(self) -> Any:
         """The same tokenizer without special tokens: `<fim_middle>` in a file is plain text."""
         from tokenizers import Tokenizer
 
-        special = {token["content"] for token in self._json["added_tokens"] if token["special"]}
-        names = sentinels_of(self._added)
-        if names is not None:
-            special |= {names.prefix, names.middle, names.suffix, names.pad}
-        kept = [t for t in self._json["added_tokens"] if t["content"] not in special]
+        kept = [token for token in self._json["added_tokens"] if token["id"] not in self._names]
         plain = {**self._json, "added_tokens": kept, "post_processor": None}
         return Tokenizer.from_str(json.dumps(plain, ensure_ascii=False))
 
@@ -101,13 +102,25 @@ class CodeTokenizer:
         return max(highest, int(self._content.get_vocab_size(with_added_tokens=True)))
 
     def encode(self, text: str) -> list[int]:
-        """Ids of plain content."""
-        ids: list[int] = self._content.encode(text, add_special_tokens=False).ids
+        """Ids of plain content. Raises UserError where the text is not valid Unicode."""
+        ids: list[int] = self._encoding(text).ids
         return ids
 
     def starts(self, text: str) -> list[int]:
         """For each token of `encode(text)`, the code point at which it starts (may repeat)."""
-        return [start for start, _ in self._content.encode(text, add_special_tokens=False).offsets]
+        return [start for start, _ in self._encoding(text).offsets]
+
+    def _encoding(self, text: str) -> Any:
+        try:
+            return self._content.encode(text, add_special_tokens=False)
+        except TypeError:  # tokenizers says only that it wants a string
+            lone = re.search("[\ud800-\udfff]", text)
+            if lone is None:
+                raise
+            raise UserError(
+                f"a text holds the lone surrogate U+{ord(lone[0]):04X} at character "
+                f"{lone.start()}, which is not valid Unicode; repair or leave out its file"
+            ) from None
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of content ids, without any clean-up; special tokens are left out."""
@@ -199,7 +212,7 @@ def prove(folder: Path, *, trust_remote_code: bool = False) -> None:
     from tokenizers import Tokenizer
     from transformers import AutoTokenizer
 
-    stated = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    stated = Tokenizer.from_str(json.dumps(read_tokenizer_json(folder), ensure_ascii=False))
     loaded = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
     expected = stated.encode(PROBE, add_special_tokens=False).ids
     got = loaded.encode(PROBE, add_special_tokens=False)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from finetune.errors import Refused, UserError
+from finetune.errors import Failed, Refused, UserError
 
 COMMANDS = {
     "new": "write a commented recipe",
@@ -70,6 +70,8 @@ def _call(run: object, options: argparse.Namespace) -> int:
         return _report(error, 2, options)
     except Refused as error:
         return _report(error, 3, options)
+    except Failed as error:
+        return _report(error, 1, options)
     except KeyboardInterrupt:
         print("interrupted; `finetune run` goes on from here", file=sys.stderr)
         return 130

@@ -24,8 +24,8 @@ class LineProblem:
 def line_problems(documents: Sequence[Document], count: int) -> list[LineProblem]:
     """`count` lines (or all there are), picked by a hash of file and position."""
     candidates = [
-        (_rank(document, start), document, start, end)
-        for document in documents
+        (_rank(id_, start), document, start, end)
+        for document, id_ in ((document, document.id) for document in documents)
         for start, end in _lines(document.text)
     ]
     candidates.sort(key=lambda candidate: candidate[0])
@@ -40,8 +40,8 @@ def line_problems(documents: Sequence[Document], count: int) -> list[LineProblem
     ]
 
 
-def _rank(document: Document, start: int) -> bytes:
-    return blake2b(f"{document.id}\0{start}".encode(), digest_size=16).digest()
+def _rank(document_id: str, start: int) -> bytes:
+    return blake2b(f"{document_id}\0{start}".encode(), digest_size=16).digest()
 
 
 def _lines(text: str) -> list[tuple[int, int]]:

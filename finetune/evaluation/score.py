@@ -149,6 +149,6 @@ def gate(losses: dict[str, dict[str, float]], section: Evaluate) -> dict[str, An
             reasons.append(f"{layout} was not measured: the tokenizer has no sentinels")
             continue
         rise = losses["tuned"][layout] - losses["base"][layout]
-        if rise > limit.max_loss_rise:
+        if not rise <= limit.max_loss_rise:  # a loss that is not a number must not pass
             reasons.append(f"{layout} loss rose by {rise:.4f}, more than {limit.max_loss_rise}")
     return {"passed": not reasons, "reasons": reasons}

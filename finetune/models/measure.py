@@ -76,7 +76,8 @@ def measuring_set(
         epochs=1,
     )
     blocks = tuple(_at_most(stream, max(1, max_tokens // length)))
-    return MeasuringSet(blocks, sum(_scored_bytes(block, documents) for block in blocks))
+    scored = sum(_scored_bytes(block, documents, tokenizer) for block in blocks)
+    return MeasuringSet(blocks, scored)
 
 
 def _at_most(stream: Iterator[Block], limit: int) -> Iterator[Block]:
@@ -84,12 +85,14 @@ def _at_most(stream: Iterator[Block], limit: int) -> Iterator[Block]:
         yield block
 
 
-def _scored_bytes(block: Block, documents: Sequence[Document]) -> int:
+def _scored_bytes(block: Block, documents: Sequence[Document], tokenizer: CodeTokenizer) -> int:
+    """Nothing precedes the first token of a segment, so left to right it has no loss."""
     total = 0
     for placed in block.placed:
         segment, cut = placed.segment, placed.segment.written.cut
         text = documents[segment.turn.document].text[segment.start : segment.end]
-        scored = text[cut.prefix_end : cut.middle_end] if cut else text
+        unscored = tokenizer.decode(segment.written.ids[:1])
+        scored = text[cut.prefix_end : cut.middle_end] if cut else text[len(unscored) :]
         total += len(scored.encode())
     return total
 

@@ -12,6 +12,7 @@ SECTION = ConfigDict(
     extra="forbid",
     frozen=True,
     strict=True,
+    allow_inf_nan=False,
     use_attribute_docstrings=True,
     defer_build=True,  # `check` has half a second in all, and most sections are built twice else
 )
@@ -27,8 +28,9 @@ def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-Count = Annotated[int, BeforeValidator(_whole), Field(ge=1)]
-Natural = Annotated[int, BeforeValidator(_whole), Field(ge=0)]
+# Bounds stand before the validators: behind them the JSON Schema would not say `minimum`.
+Count = Annotated[int, Field(ge=1), BeforeValidator(_whole)]
+Natural = Annotated[int, Field(ge=0), BeforeValidator(_whole)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_frozen)]
 RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=96)]
@@ -152,7 +154,7 @@ class Data(BaseModel):
     """Where documents come from and what is kept."""
 
     model_config = SECTION
-    sources: Annotated[tuple[SourceCode, ...], BeforeValidator(_frozen), Field(min_length=1)]
+    sources: Annotated[tuple[SourceCode, ...], Field(min_length=1), BeforeValidator(_frozen)]
     """Read in this order."""
     holdout: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.01
     """Share of characters kept out of training and used to measure: whole packages or modules;

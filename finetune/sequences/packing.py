@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from data_formats.document import Document
+from finetune.errors import UserError
 from finetune.recipe.schema import Fim
 from finetune.sequences.draws import draws
 from finetune.sequences.order import DocumentOrder, Turn
@@ -160,6 +161,11 @@ class Packer:
         position = 0 if first else next(longer, 0)
         whole = self._pending[position]
         head = self._head(whole, room)
+        if head is None and first:
+            raise UserError(
+                f"sequences.length: {self.length} tokens are too few for a document's first "
+                "characters and the sentinels around them; make it longer"
+            )
         if head is None:
             return None
         self.counts.splits += 1
@@ -168,11 +174,14 @@ class Packer:
         return head
 
     def _head(self, whole: Candidate, room: int) -> Segment | None:
-        """The longest run of whole lines that fits once written, else of characters."""
+        """The longest run of whole lines that fits once written.
+
+        Where an empty block cannot hold one line, the longest run of characters.
+        """
         text = self.documents[whole.turn.document].text
         starts = whole.starts or self.tokenizer.starts(text)
         first = bisect_left(starts, whole.start)
-        for by_line in (True, False):
+        for by_line in (True, False) if room == self.length else (True,):
             wanted = min(room, len(starts) - first - 1)
             while wanted > 0:
                 end = _boundary(text, starts[first + wanted], by_line=by_line)

@@ -3,10 +3,12 @@
 import argparse
 import os
 import sys
+import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from finetune.errors import Refused, UserError
+from finetune.errors import Failed, UserError
 from finetune.recipe import load_recipe
 from finetune.run_folder import RunFolder
 from finetune.training.launch import die_with_parent
@@ -20,20 +22,28 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parsed = parser.parse_args(arguments)
     die_with_parent()
-    first = os.environ.get("RANK", "0") == "0"
+    # torch's own collectives, as DeepSpeed calls them, warn on every step of every rank.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"torch\.distributed")
     try:
         recipe = load_recipe(parsed.recipe, tuple(parsed.overrides)).recipe
         from finetune.training.start import train
 
         return _trained(lambda: train(recipe, RunFolder(parsed.runs.resolve() / recipe.name)))
     except UserError as error:
-        if first:
-            print(error, file=sys.stderr, flush=True)
-        return 2
-    except Refused as error:
-        if first:
-            print(error, file=sys.stderr, flush=True)
-        return 3
+        return _report(error, 2)
+    except Failed as error:
+        return _report(error, 1)
+
+
+def _report(error: Exception, code: int) -> int:
+    """Say it once. A launcher stops all ranks when one ends, so rank 0 gets to speak first."""
+    rank = os.environ.get("RANK", "0")
+    if rank == "0":
+        print(error, file=sys.stderr, flush=True)
+    else:
+        time.sleep(10)
+        print(f"rank {rank}: {error}", file=sys.stderr, flush=True)
+    return code
 
 
 def _trained(run: Callable[[], None]) -> int:

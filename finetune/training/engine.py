@@ -7,29 +7,30 @@ A launcher started by hand brings its own configuration; one that contradicts th
 import os
 from typing import Any
 
-from finetune.errors import UserError
+from finetune.errors import Failed, UserError
 from finetune.recipe.schema import Recipe
 from finetune.training.batches import BatchPlan
 
 ZERO_STAGES = {"zero1": 1, "zero2": 2, "zero3": 3}
 
 
-def prepare_environment() -> None:
-    """What DeepSpeed reads from the environment on a machine without a GPU, set before it loads."""
-    import torch
-
-    if not torch.cuda.is_available():
-        os.environ.setdefault("DS_ACCELERATOR", "cpu")
-        os.environ.setdefault("DS_IGNORE_CUDA_DETECTION", "1")
-
-
 def make_accelerator(recipe: Recipe) -> Any:
     """An `Accelerator` for the processes of this launch. Raises UserError on a contradiction."""
-    from accelerate import Accelerator
+    import torch
+    from accelerate import Accelerator, PartialState
 
     mixed = "bf16" if recipe.train.precision == "bf16" else "no"
-    os.environ["ACCELERATE_MIXED_PRECISION"] = mixed
-    accelerator = Accelerator(mixed_precision=mixed)
+    on_cpu = not torch.cuda.is_available()
+    sharded = os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true"
+    if on_cpu and sharded:
+        PartialState(backend="gloo")  # else Accelerate names no backend and sees one process
+    accelerator = Accelerator(mixed_precision=mixed, cpu=on_cpu and not sharded)
+    wanted = int(os.environ.get("WORLD_SIZE", "1"))
+    if accelerator.num_processes != wanted:
+        raise Failed(
+            f"the launcher started {wanted} processes but each sees {accelerator.num_processes}: "
+            "they would train separate models; use one of deepspeed_configs/"
+        )
     launched = launched_engine(accelerator)
     if launched != recipe.engine:
         raise UserError(

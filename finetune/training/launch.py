@@ -10,6 +10,9 @@ from types import FrameType
 
 from finetune.shipped import shipped
 
+CPU_PROCESSES = 2
+"""Without a GPU there is little to gain from processes; two prove that an engine works."""
+
 
 def num_gpus() -> int:
     """GPUs that this process may use, asked of the driver: torch takes seconds to import."""
@@ -22,6 +25,19 @@ def num_gpus() -> int:
     return listed.stdout.count("GPU ")
 
 
+def settle_device() -> None:
+    """Tell DeepSpeed, which many libraries load, that a machine without a GPU has none."""
+    if num_gpus() == 0:
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")
+
+
+def num_processes(engine: str) -> int:
+    """How many processes `launch_command` starts."""
+    if engine == "single":
+        return 1
+    return num_gpus() or CPU_PROCESSES
+
+
 def launch_command(engine: str, recipe: Path, overrides: tuple[str, ...], runs: Path) -> list[str]:
     """The command line, as a person could type it."""
     gpus = num_gpus()
@@ -30,8 +46,7 @@ def launch_command(engine: str, recipe: Path, overrides: tuple[str, ...], runs: 
     if engine.startswith("zero"):
         json = shipped(f"deepspeed_configs/{engine}.json")
         command += ["--deepspeed_config_file", str(json)]
-    if gpus:
-        command += ["--num_processes", "1" if engine == "single" else str(gpus)]
+    command += ["--num_processes", str(num_processes(engine))]
     command += [str(shipped("recipes/train.py")), str(recipe), *overrides, "--runs", str(runs)]
     return command
 

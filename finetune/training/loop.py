@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from finetune.errors import Refused
+from finetune.errors import Failed
 from finetune.models.forward import collate, num_labels, token_losses
 from finetune.recipe.schema import Train
 from finetune.sequences import Block, BlockStream
@@ -58,7 +58,7 @@ class Trainer:
     def run(self) -> None:
         """Resume from the newest whole checkpoint, if any, and train to the end.
 
-        Raises Stopped after SIGTERM (a checkpoint is written first) and Refused on a loss that is
+        Raises Stopped after SIGTERM (a checkpoint is written first) and Failed on a loss that is
         not finite.
         """
         self._resume()
@@ -129,7 +129,7 @@ class Trainer:
         total = self.accelerator.reduce(mine.to(self.accelerator.device), reduction="sum")
         loss = float(total[0]) / max(1, labels)
         if not torch.isfinite(total).all():
-            raise Refused(
+            raise Failed(
                 f"step {self.step + 1}: the loss is {loss}; the newest checkpoint is kept. Lower "
                 "train.learning_rate or look at the data of this step with `finetune preview`"
             )

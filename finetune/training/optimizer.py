@@ -4,15 +4,15 @@ from typing import Any
 
 import torch
 
-from finetune.errors import Refused
+from finetune.errors import Failed
 from finetune.recipe.schema import Train
 
 
 def make_optimizer(model: Any, train: Train) -> torch.optim.Optimizer:
-    """Over all trainable weights. Raises Refused where there are none."""
+    """Over all trainable weights. Raises Failed where there are none."""
     trainable = [p for p in model.parameters() if p.requires_grad]
     if not trainable:
-        raise Refused("no weight of the model is trainable")
+        raise Failed("no weight of the model is trainable")
     dims = {id(p): len(getattr(p, "ds_shape", p.shape)) for p in trainable}
     groups = [
         {"params": [p for p in trainable if dims[id(p)] >= 2], "weight_decay": train.weight_decay},

@@ -19,18 +19,19 @@ from finetune.sequences import block_stream
 from finetune.tokenizer import CodeTokenizer, prove
 from finetune.training.batches import plan_batches
 from finetune.training.checkpoint import newest_checkpoint
-from finetune.training.engine import configure, make_accelerator, prepare_environment
+from finetune.training.engine import configure, make_accelerator
+from finetune.training.launch import settle_device
 from finetune.training.validation import make_validation
 
 
 def train(recipe: Recipe, run: RunFolder) -> None:
     """Train and save; rank 0 writes the stage's record.
 
-    Raises UserError (before any training) and Refused (a proof failed) on every rank.
+    Raises UserError (before any training) and Failed (a proof did not hold) on every rank.
     """
     basis = training_basis(recipe, run)
     _refuse_other_checkpoints(run, basis)
-    prepare_environment()
+    settle_device()
     accelerator = make_accelerator(recipe)
     with (
         locked(run, "train") if accelerator.is_main_process else nullcontext(),

@@ -17,7 +17,7 @@ class Validation:
 
     sets: dict[str, MeasuringSet]
 
-    @torch.inference_mode()
+    @torch.no_grad()  # inference_mode would leave ZeRO-3 weights that cannot train on
     def losses(self, accelerator: Any, model: Any, micro_batch: int) -> dict[str, float]:
         """Nats per token by layout. Every rank must call it: sharded weights need them all."""
         model.eval()

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from finetune.errors import Refused
+from finetune.errors import Failed
 
 
 def gather_trainable(model: Any) -> dict[str, Tensor]:
@@ -67,13 +67,13 @@ def save_model(model: Any, weights: dict[str, Tensor], folder: Path) -> None:
 def _prove_reload(wanted: dict[str, Tensor], found: dict[str, Tensor], folder: Path) -> None:
     """ZeRO-3 has written empty adapters before; what is on disk is compared with what was meant."""
     if not wanted:
-        raise Refused(f"{folder}: nothing was trained: no weight requires a gradient")
+        raise Failed(f"{folder}: nothing was trained: no weight requires a gradient")
     for name, tensor in wanted.items():
         if tensor.numel() == 0:
-            raise Refused(f"{folder}: {name} is empty; its shards were not gathered")
+            raise Failed(f"{folder}: {name} is empty; its shards were not gathered")
         if name not in found:
-            raise Refused(f"{folder}: {name} was not written")
+            raise Failed(f"{folder}: {name} was not written")
         if not torch.equal(tensor, found[name]):
-            raise Refused(f"{folder}: {name} does not reload equal")
+            raise Failed(f"{folder}: {name} does not reload equal")
         if not torch.isfinite(tensor).all():
-            raise Refused(f"{folder}: {name} holds values that are not finite")
+            raise Failed(f"{folder}: {name} holds values that are not finite")
