@@ -17,6 +17,8 @@ from finetune.recipe import is_folder
 from finetune.recipe.schema import Base, EarlierRun, Pretrained, Scratch
 from finetune.run_folder import RunFolder
 
+WEIGHTS = "model.safetensors"
+WEIGHTS_INDEX = "model.safetensors.index.json"
 GPT_BIGCODE_MODULES = frozenset({"wte", "wpe", "ln_1", "ln_2", "ln_f", "c_attn", "c_proj", "c_fc"})
 
 
@@ -98,7 +100,7 @@ def _of_folder(
     licence: str | None = None,
     trust: bool = False,
 ) -> BaseFacts:
-    config = _config(folder)
+    config = _json_object(folder / "config.json")
     return BaseFacts(
         folder=folder,
         description=description,
@@ -111,15 +113,16 @@ def _of_folder(
     )
 
 
-def _config(folder: Path) -> dict[str, Any]:
-    file = folder / "config.json"
+def _json_object(file: Path) -> dict[str, Any]:
     try:
-        config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        value = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{folder}: no config.json; this is no model folder") from None
-    except ValueError as error:
-        raise UserError(f"{file}: not valid JSON: {error}") from error
-    return config
+        raise UserError(f"{file.parent}: no {file.name}; this is no model folder") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{file}: cannot be read as JSON: {error}{_pointer_hint(file)}") from error
+    if not isinstance(value, dict):
+        raise UserError(f"{file}: not a JSON object")
+    return value
 
 
 def weight_names(folder: Path) -> list[str]:
@@ -127,19 +130,45 @@ def weight_names(folder: Path) -> list[str]:
 
     Raises UserError where the folder holds no safetensors: other formats can run code.
     """
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        return list(json.loads(index.read_text(encoding="utf-8"))["weight_map"])
-    single = folder / "model.safetensors"
-    if not single.is_file():
+    single, index = folder / WEIGHTS, folder / WEIGHTS_INDEX
+    if single.is_file():
+        return [name for name in _header(single) if name != "__metadata__"]
+    if not index.is_file():
         raise UserError(
-            f"{folder}: no model.safetensors; only safetensors are loaded (pickled weights can "
+            f"{folder}: no {WEIGHTS}; only safetensors are loaded (pickled weights can "
             "run code): convert the base first"
         )
-    with single.open("rb") as file:
-        (size,) = struct.unpack("<Q", file.read(8))
-        header: dict[str, Any] = json.loads(file.read(size))
-    return [name for name in header if name != "__metadata__"]
+    shard_of = _json_object(index).get("weight_map")
+    if not isinstance(shard_of, dict):
+        raise UserError(f"{index}: has no weight_map")
+    missing = sorted(shard for shard in {*shard_of.values()} if not (folder / shard).is_file())
+    if missing:
+        raise UserError(f"{folder}: {missing[0]} is missing; {index.name} names it")
+    return list(shard_of)
+
+
+def _header(file: Path) -> dict[str, Any]:
+    """The header of a safetensors file: 8 bytes of length, then JSON."""
+    try:
+        with file.open("rb") as opened:
+            (size,) = struct.unpack("<Q", opened.read(8))
+            if size > file.stat().st_size - 8:
+                raise ValueError("it is shorter than its header says")
+            header: dict[str, Any] = json.loads(opened.read(size))
+    except (OSError, ValueError, struct.error) as error:
+        hint = _pointer_hint(file) or f": {error}"
+        raise UserError(f"{file}: not a whole safetensors file{hint}") from error
+    return header
+
+
+def _pointer_hint(file: Path) -> str:
+    """A clone without Git LFS leaves a small text in place of each large file."""
+    try:
+        with file.open("rb") as opened:
+            is_pointer = opened.read(40).startswith(b"version https://git-lfs")
+    except OSError:
+        return ""
+    return "; it is a Git LFS pointer: run `git lfs pull` in its folder" if is_pointer else ""
 
 
 def _model_id(folder: Path) -> str | None:
@@ -149,11 +178,21 @@ def _model_id(folder: Path) -> str | None:
 
 
 def cached_snapshot(base: Pretrained) -> Path | None:
-    """The folder of the Hub's local cache that holds the base, or None."""
+    """The folder of the Hub's local cache that holds the base, weights included, or None."""
     from huggingface_hub import try_to_load_from_cache
 
     found = try_to_load_from_cache(base.model, "config.json", revision=base.revision)
-    return Path(found).parent if isinstance(found, str) else None
+    if not isinstance(found, str) or not _has_weights(Path(found).parent):
+        return None
+    return Path(found).parent
+
+
+def _has_weights(folder: Path) -> bool:
+    try:
+        weight_names(folder)
+    except UserError:
+        return False
+    return True
 
 
 def fetch(base: Pretrained) -> Path:
@@ -181,4 +220,9 @@ def fetch(base: Pretrained) -> Path:
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"base {base.model}: cannot be fetched from the Hub: {reason}") from error
+    if not _has_weights(Path(path)):
+        raise UserError(
+            f"base {base.model}: has no {WEIGHTS} on the Hub, and pickled weights can run code: "
+            "convert it to safetensors first and name the folder"
+        )
     return Path(path)

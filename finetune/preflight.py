@@ -55,6 +55,18 @@ def refuse_problems(loaded: LoadedRecipe, run: RunFolder) -> Findings:
     return findings
 
 
+def refuse_missing_base(loaded: LoadedRecipe, run: RunFolder) -> None:
+    """Raise RecipeError where the base is an earlier run that has made no model yet.
+
+    `check` and `prepare` do without it; what follows them does not.
+    """
+    base = loaded.recipe.base
+    if isinstance(base, EarlierRun):
+        facts = base_facts(base, run)
+        if facts.folder is None:
+            raise loaded.error([Problem(("base",), _not_here(loaded.recipe, facts))])
+
+
 def _inspect_sources(recipe: Recipe, findings: Findings) -> None:
     for index, source in enumerate(recipe.data.sources):
         try:
@@ -104,6 +116,7 @@ def _inspect_tokenizer(recipe: Recipe, facts: BaseFacts, findings: Findings) -> 
 
 
 def _inspect_licence(recipe: Recipe, facts: BaseFacts, findings: Findings) -> None:
+    num_before = len(findings.problems)
     if isinstance(recipe.base, Scratch):
         _try(findings, ("base", "scratch", "licence"), facts.licence)
     elif isinstance(recipe.base, Pretrained) and recipe.base.licence is not None:
@@ -114,7 +127,8 @@ def _inspect_licence(recipe: Recipe, facts: BaseFacts, findings: Findings) -> No
             "Write base: {model: ..., licence: ID}"
         )
         findings.problems.append(Problem(("base",), message))
-    if recipe.publish is None or facts.licence is None or findings.problems:
+    is_refused = len(findings.problems) > num_before
+    if recipe.publish is None or facts.licence is None or is_refused:
         return
     try:
         licence = derivative_licence(facts.licence, recipe.publish.licence)

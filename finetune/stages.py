@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from finetune.base import BaseFacts, base_facts, fetch
 from finetune.errors import Failed, Refused, UserError
@@ -19,6 +19,9 @@ from finetune.preflight import refuse_problems
 from finetune.recipe import LoadedRecipe, Recipe, load_recipe
 from finetune.recipe.schema import Pretrained, Scratch
 from finetune.run_folder import RunFolder, digest_of, locked, read_json, sha256_of, write_text
+
+if TYPE_CHECKING:
+    from finetune.sequences import BlockStream
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,25 @@ def _make_base(base: Scratch, run: RunFolder) -> str:
         card = f"---\nlicense: {json.dumps(made.licence)}\n---\n"
         (folder / "README.md").write_text(card, encoding="utf-8")
     return f"a base of {parameters:,} parameters"
+
+
+def training_stream(job: Job) -> "BlockStream":
+    """The blocks that training will see, from the first on; prepares the run first if need be."""
+    from finetune.corpus import read_documents
+    from finetune.sequences import block_stream
+    from finetune.tokenizer import CodeTokenizer
+
+    run_stages(job, ["prepare"])
+    folder = job.base.folder
+    assert folder is not None, "checked by Job.base"
+    return block_stream(
+        read_documents(job.run.train_corpus),
+        CodeTokenizer(folder),
+        job.recipe.fim,
+        job.recipe.sequences,
+        seed=job.recipe.train.seed,
+        weights=[source.weight for source in job.recipe.data.sources],
+    )
 
 
 def train(job: Job) -> None:

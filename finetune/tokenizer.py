@@ -21,6 +21,8 @@ PROBE = (
 )
 """Digits behind several spaces are where a tokenizer that lost its digit splitting differs."""
 
+BRACKETED = re.compile(r"<.+>|\[.+\]", re.DOTALL).fullmatch
+
 FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -59,9 +61,12 @@ class CodeTokenizer:
 
     @cached_property
     def _names(self) -> dict[int, str]:
-        """Special tokens by id. Some families do not flag theirs; runs of spaces are content."""
+        """Special tokens by id: those flagged, and those in brackets, for some families flag none.
+
+        Other added tokens, such as runs of spaces, are content.
+        """
         added = self._json["added_tokens"]
-        return {t["id"]: t["content"] for t in added if t["special"] or t["content"].strip()}
+        return {t["id"]: t["content"] for t in added if t["special"] or BRACKETED(t["content"])}
 
     @cached_property
     def _content(self) -> Any:

@@ -83,7 +83,8 @@ def _filled_in(template: Path, file: Path, name: str) -> str:
         r"(?<=\bhub: )[.\w/-]+": "./hub",
     }
     for pattern, replacement in own.items():
-        text = re.sub(pattern, lambda _, new=replacement: new, text, count=1, flags=re.MULTILINE)
+        literal = replacement.replace("\\", r"\\")
+        text = re.sub(pattern, literal, text, count=1, flags=re.MULTILINE)
     return text
 
 

@@ -1,6 +1,7 @@
 """A recipe file and its overrides -> a resolved `Recipe`, or every problem at once."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,13 +35,12 @@ def load_recipe(file: Path, overrides: tuple[str, ...] = ()) -> LoadedRecipe:
     """
     source = read_yaml(file)
     apply_overrides(source, overrides)
-    _resolve_paths(source.values, file.resolve().parent)
+    problems = _resolve_paths(source.values, file.resolve().parent)
     try:
         recipe = Recipe.model_validate(source.values)
     except ValidationError as error:
-        problems = from_validation(error, source.values, Recipe)
-        raise RecipeError(source, problems) from error
-    problems = _contradictions(recipe)
+        raise RecipeError(source, problems + from_validation(error, Recipe)) from error
+    problems += _contradictions(recipe)
     if problems:
         raise RecipeError(source, problems)
     return LoadedRecipe(recipe, source)
@@ -55,6 +55,11 @@ def _contradictions(recipe: Recipe) -> list[Problem]:
             found.append(Problem(key, "needs exactly one of `path` and `package`"))
     if all(source.weight == 0 for source in recipe.data.sources):
         found.append(Problem(("data", "sources"), "every weight is 0: nothing to train on"))
+    weights = [source.weight for source in recipe.data.sources]
+    given = sum(weight for weight in weights if weight is not None)
+    if None in weights and given >= 1.0:
+        message = f"the weights sum to {given:g} and leave nothing to the sources without one"
+        found.append(Problem(("data", "sources"), message))
     length, batch = recipe.sequences.length, recipe.train.batch_tokens
     if batch % length:
         near = max(1, round(batch / length)) * length
@@ -73,21 +78,27 @@ def is_folder(model: str) -> bool:
     return model.startswith((".", "/", "~")) or HUB_ID.match(model) is None
 
 
-def _resolve_paths(values: dict[str, Any], folder: Path) -> None:
+def _resolve_paths(values: dict[str, Any], folder: Path) -> list[Problem]:
     """Make the paths of a recipe absolute, in place; wrong types are left for the schema."""
+    problems = []
+    for section, name, key in _paths(values):
+        try:
+            section[name] = str((folder / Path(section[name]).expanduser()).resolve())
+        except (RuntimeError, ValueError) as error:  # `~nobody/x`, a NUL character
+            problems.append(Problem(key, f"{section[name]!r} is no path: {error}"))
+    return problems
 
-    def absolute(path: str) -> str:
-        return str((folder / Path(path).expanduser()).resolve())
 
-    data = values.get("data")
-    for source in (data.get("sources") if isinstance(data, dict) else None) or []:
+def _paths(values: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, KeyPath]]:
+    """Every place that holds a path: the mapping, the name in it, and the whole key."""
+    data, publish, base = values.get("data"), values.get("publish"), values.get("base")
+    sources = data.get("sources") if isinstance(data, dict) else None
+    for index, source in enumerate(sources if isinstance(sources, list) else []):
         if isinstance(source, dict) and isinstance(source.get("path"), str):
-            source["path"] = absolute(source["path"])
-    publish = values.get("publish")
+            yield source, "path", ("data", "sources", index, "path")
     if isinstance(publish, dict) and isinstance(publish.get("hub"), str):
-        publish["hub"] = absolute(publish["hub"])
-    base = values.get("base")
+        yield publish, "hub", ("publish", "hub")
     if isinstance(base, str) and is_folder(base):
-        values["base"] = absolute(base)
+        yield values, "base", ("base",)
     elif isinstance(base, dict) and isinstance(base.get("model"), str) and is_folder(base["model"]):
-        base["model"] = absolute(base["model"])
+        yield base, "model", ("base", "model")

@@ -1,5 +1,7 @@
 """Pydantic's findings -> sentences with file, line, key and the nearest known key."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, get_args
@@ -31,32 +33,53 @@ class RecipeError(UserError):
         super().__init__("\n".join(problem.line(source) for problem in ordered))
 
 
-def from_validation(error: ValidationError, values: dict[str, Any], schema: type) -> list[Problem]:
+def from_validation(error: ValidationError, schema: type[BaseModel]) -> list[Problem]:
     """One Problem per finding of pydantic's, in the order of the recipe's keys."""
-    return [_problem(finding, values, schema) for finding in error.errors()]
+    return [_problem(finding, schema) for finding in error.errors() if not _is_echo(finding)]
 
 
-def _problem(finding: Any, values: dict[str, Any], schema: type) -> Problem:
+def _is_echo(finding: Any) -> bool:
+    """A list is also called too short when one of its entries has a problem of its own."""
+    return finding["type"] == "too_short" and len(finding["input"]) > 0
+
+
+def _problem(finding: Any, schema: type[BaseModel]) -> Problem:
     kind, context = finding["type"], finding.get("ctx", {})
-    key, model = _walk(finding["loc"], values, schema)
+    key, section = _walk(finding["loc"], schema)
     if kind == "extra_forbidden":
-        known = list(model.model_fields) if model else []
-        near = get_close_matches(str(key[-1]), known, n=1)
-        hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}"
-        return Problem(key, f"unknown key; {hint}")
+        return Problem(key, f"unknown key; {_nearest(key[-1], section.model_fields)}")
     if kind == "missing":
         return Problem(key, "missing")
     if kind in {"union_tag_not_found", "union_tag_invalid"}:
-        choices = context.get("expected_tags", "'lora', 'full'")
-        name = str(context.get("discriminator", "'method'")).strip("'")
-        return Problem((*key, name), f"must be one of {choices}")
-    got = finding["input"]
-    shown = f"; got {got!r}" if not isinstance(got, dict | list) else f"; got a {_yaml_name(got)}"
-    return Problem(key, _sentence(kind, finding["msg"]) + shown)
+        name = str(context["discriminator"]).strip("'")
+        tags = str(context.get("expected_tags", "")) or _tags(schema, key)
+        got = f"; got {context['tag']!r}" if "tag" in context else ""
+        return Problem((*key, name), f"must be one of {tags}{got}")
+    return Problem(key, f"{_sentence(kind, finding['msg'])}; got {_shown(finding['input'])}")
 
 
-def _yaml_name(value: object) -> str:
-    return "mapping" if isinstance(value, dict) else "list"
+def _nearest(name: str | int, known: Iterable[str]) -> str:
+    near = get_close_matches(str(name), known, n=1)
+    return f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}"
+
+
+def _tags(schema: type[BaseModel], key: KeyPath) -> str:
+    """The tags of the union at `key`, for a mapping that states none."""
+    union: Any = schema
+    for part in key:
+        union = _field(union, part)
+    return ", ".join(f"'{tag}'" for model in _models(union) for tag in _tags_of(model))
+
+
+def _shown(value: object) -> str:
+    """A value as YAML would name it."""
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        return "a list" if value else "an empty list"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "nothing" if value is None else repr(value)
 
 
 def _sentence(kind: str, message: str) -> str:
@@ -69,35 +92,27 @@ def _sentence(kind: str, message: str) -> str:
         "dict_type": "must be a mapping of keys",
         "model_type": "must be a mapping of keys",
         "model_attributes_type": "must be a mapping of keys",
+        "too_short": "must have an entry",
     }
     sentence = wanted.get(kind, message.removeprefix("Value error, "))
-    return sentence.replace("Input should be", "must be")
+    return re.sub(r"^(Input|String) should", "must", sentence)
 
 
-def _walk(
-    loc: tuple[str | int, ...],
-    values: Any,
-    schema: Any,
-) -> tuple[KeyPath, type[BaseModel] | None]:
-    """The key path of a finding without pydantic's union tags, and the section it lies in."""
+def _walk(loc: tuple[str | int, ...], schema: Any) -> tuple[KeyPath, type[BaseModel]]:
+    """The key path of a finding without pydantic's own parts, and the section it lies in."""
     key: list[str | int] = []
-    model: type[BaseModel] | None = schema
-    for position, part in enumerate(loc):
-        holds = (
-            part in values
-            if isinstance(values, dict)
-            else (isinstance(values, list) and isinstance(part, int) and part < len(values))
-        )
-        if not holds and position < len(loc) - 1:
-            model = _tagged(schema, part) or model
-            schema = model
-            continue  # a union's tag, not a key
-        key.append(part)
-        values = values[part] if holds else None
-        if position < len(loc) - 1:
+    section: type[BaseModel] = schema
+    for part in loc:
+        if _is_model(schema):
+            section = schema
+        members = _models(schema)
+        member = _tagged(members, part) if len(members) > 1 else None
+        if member is not None:
+            schema = member  # a union's tag, not a key
+        elif part != "[key]":  # pydantic's name for a mapping's key itself
+            key.append(part)
             schema = _field(schema, part)
-            model = schema if _is_model(schema) else model
-    return tuple(key), model
+    return tuple(key), section
 
 
 def _is_model(schema: object) -> bool:
@@ -118,10 +133,12 @@ def _models(schema: Any) -> list[type[BaseModel]]:
     return [model for inner in get_args(schema) for model in _models(inner)]
 
 
-def _tagged(schema: Any, tag: str | int) -> type[BaseModel] | None:
+def _tagged(members: list[type[BaseModel]], tag: str | int) -> type[BaseModel] | None:
     """The member of a tagged union that `tag` stands for."""
-    for model in _models(schema):
-        method = model.model_fields.get("method")
-        if model.__name__ == tag or (method is not None and tag in get_args(method.annotation)):
-            return model
-    return None
+    return next((one for one in members if tag == one.__name__ or tag in _tags_of(one)), None)
+
+
+def _tags_of(model: type[BaseModel]) -> tuple[str, ...]:
+    """The values of `method`, the key that tells the members of a union apart."""
+    method = model.model_fields.get("method")
+    return get_args(method.annotation) if method is not None else ()

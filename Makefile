@@ -1,0 +1,42 @@
+# Everything happens inside .venv; nothing is installed twice.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGE ?= rich
+
+.PHONY: setup demo test test-slow check schema clean
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# The main job: a base from scratch, continued on Python, then on a package of your choice.
+#     make demo PACKAGE=requests
+demo: setup
+	$(BIN)/finetune run recipes/nano/base.yaml
+	$(BIN)/finetune run recipes/nano/python.yaml
+	$(BIN)/finetune run recipes/nano/my_code.yaml data.sources.0.package=$(PACKAGE)
+
+test: setup
+	$(BIN)/python -m pytest
+
+# Long proofs: repeated kills, more engines.
+test-slow: setup
+	$(BIN)/python -m pytest -m slow
+
+# What pre-commit and a reviewer look at.
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/finetune schema | diff - recipes/recipe.schema.json
+
+schema: setup
+	$(BIN)/finetune schema > recipes/recipe.schema.json
+
+clean:
+	rm -rf runs hub build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
