@@ -1,5 +1,8 @@
-"""Fixtures for every test: the reference data that lies beside the checkout, a tokenizer."""
+"""Fixtures for every test: reference data beside the checkout, a tokenizer, a model folder."""
 
+import json
+import shutil
+import struct
 from pathlib import Path
 
 import pytest
@@ -56,4 +59,36 @@ def tiny_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a byte-level BPE of 300 ids with StarCoder's special tokens; not to be changed."""
     folder = tmp_path_factory.mktemp("tiny_tokenizer")
     train_tokenizer([PYTHON] * 4, vocabulary=300, positions=128, folder=folder)
+    return folder
+
+
+GPT_BIGCODE_WEIGHTS = (
+    "transformer.wte.weight",
+    "transformer.wpe.weight",
+    "transformer.h.0.ln_1.weight",
+    "transformer.h.0.ln_2.weight",
+    "transformer.h.0.attn.c_attn.weight",
+    "transformer.h.0.attn.c_proj.weight",
+    "transformer.h.0.mlp.c_fc.weight",
+    "transformer.h.0.mlp.c_proj.weight",
+    "transformer.ln_f.weight",
+)
+
+
+def write_safetensors_header(file: Path, names: tuple[str, ...] = GPT_BIGCODE_WEIGHTS) -> None:
+    """A safetensors file of empty tensors: 8 bytes of length, then JSON."""
+    empty = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
+    header = json.dumps({"__metadata__": {"format": "pt"}, **dict.fromkeys(names, empty)}).encode()
+    file.write_bytes(struct.pack("<Q", len(header)) + header)
+
+
+@pytest.fixture
+def model_folder(tmp_path: Path, tiny_tokenizer: Path) -> Path:
+    """A folder that looks like a GPT-BigCode of 128 positions under MIT; its weights are empty."""
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_tokenizer, folder)
+    config = {"model_type": "gpt_bigcode", "n_positions": 128}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "README.md").write_text("---\nlicense: mit\n---\n")
+    write_safetensors_header(folder / "model.safetensors")
     return folder

@@ -32,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     parsed, rest = parser.parse_known_args(arguments)
     if parsed.command is None:
-        parser.print_help()
-        return 2
+        parser.print_help(sys.stdout if parsed.help else sys.stderr)
+        return 0 if parsed.help else 2
     module = import_module(
         "finetune.cli.stage" if parsed.command in STAGES else f"finetune.cli.{parsed.command}"
     )
@@ -43,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     own.add_argument("--traceback", action="store_true", help="show where a message came from")
     own.set_defaults(command=parsed.command)
     module.add_arguments(own, parsed.command)
-    options = own.parse_args([*(["--help"] if parsed.help else []), *rest])
+    # Intermixed: `RECIPE --runs DIR key=value` is as good as `RECIPE key=value --runs DIR`.
+    options = own.parse_intermixed_args([*(["--help"] if parsed.help else []), *rest])
     return _call(module.run, options)
 
 

@@ -10,6 +10,7 @@ def add_recipe(parser: ArgumentParser) -> None:
     parser.add_argument(
         "overrides",
         nargs="*",
+        default=[],
         metavar="key=value",
         help="dotted override, such as train.tokens=2e6",
     )

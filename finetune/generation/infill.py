@@ -10,7 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from finetune.errors import UserError
 from finetune.tokenizer import CodeTokenizer
+
+SHORTEST_PROMPT = 4
+"""Ids: three sentinels and one of context."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,18 @@ def infill_lines(
     max_new_tokens: int,
     batch_size: int = 32,
 ) -> list[str]:
-    """The most likely rest of a line for each gap, in the order of `gaps`."""
+    """The most likely rest of a line for each gap, in the order of `gaps`.
+
+    Raises UserError where `max_new_tokens` leaves a prompt no room.
+    """
     positions = getattr(model.config, "max_position_embeddings", None) or model.config.n_positions
-    prompts = [psm_prompt(gap, tokenizer, positions - max_new_tokens) for gap in gaps]
+    budget = positions - max_new_tokens
+    if budget < SHORTEST_PROMPT:
+        raise UserError(
+            f"evaluate.max_new_tokens: {max_new_tokens} leave no room for a prompt in the "
+            f"model's {positions} positions; make it smaller"
+        )
+    prompts = [psm_prompt(gap, tokenizer, budget) for gap in gaps]
     newlines = torch.tensor(_newline_ids(tokenizer), device=model.device)
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     completions = [""] * len(gaps)

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from finetune.recipe.problems import Problem, RecipeError, from_validation
-from finetune.recipe.schema import Recipe
+from finetune.recipe.schema import EarlierRun, Recipe
 from finetune.recipe.source import KeyPath, Source, apply_overrides, read_yaml
 
 HUB_ID = re.compile(r"^[\w.-]+/[\w.-]+$|^[\w-][\w.-]*$")
@@ -53,6 +53,8 @@ def _contradictions(recipe: Recipe) -> list[Problem]:
         key: KeyPath = ("data", "sources", index)
         if (source.path is None) == (source.package is None):
             found.append(Problem(key, "needs exactly one of `path` and `package`"))
+    if isinstance(recipe.base, EarlierRun) and recipe.base.run == recipe.name:
+        found.append(Problem(("base", "run"), "is this run itself; name an earlier one"))
     if all(source.weight == 0 for source in recipe.data.sources):
         found.append(Problem(("data", "sources"), "every weight is 0: nothing to train on"))
     weights = [source.weight for source in recipe.data.sources]

@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("recipe", type=Path)
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
-    parsed = parser.parse_args(arguments)
+    parsed = parser.parse_intermixed_args(arguments)
     die_with_parent()
     # torch's own collectives, as DeepSpeed calls them, warn on every step of every rank.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"torch\.distributed")

@@ -1,0 +1,203 @@
+"""Base and tuned side by side: the numbers of scores.json and the gate."""
+
+import math
+import shutil
+
+import pytest
+
+from data_formats.document import Document
+from finetune.evaluation.line_problems import LineProblem
+from finetune.evaluation.score import (
+    HeldOut,
+    ModelScores,
+    gate,
+    held_out,
+    score_model,
+    scores_json,
+)
+from finetune.generation.infill import Gap
+from finetune.models.measure import Measured
+from finetune.models.scratch import make_model
+from finetune.recipe.schema import Evaluate, Gate, ScratchModel
+from finetune.tokenizer import CodeTokenizer
+
+LAYOUTS = ("left_to_right", "psm", "spm")
+
+
+def losses(left_to_right=1.0, psm=2.0, spm=3.0):
+    return dict(zip(LAYOUTS, (left_to_right, psm, spm), strict=True))
+
+
+def judged(limits, tuned):
+    section = Evaluate(gate={name: Gate(max_loss_rise=rise) for name, rise in limits.items()})
+    return gate({"base": losses(), "tuned": tuned}, section)
+
+
+def test_without_limits_the_gate_is_open():
+    assert judged({}, losses(left_to_right=99.0)) == {"passed": True, "reasons": []}
+
+
+def test_a_loss_that_fell_passes():
+    assert judged(dict.fromkeys(LAYOUTS, 0.0), losses(0.5, 1.5, 2.5))["passed"]
+
+
+def test_a_loss_that_rose_to_the_limit_passes():
+    assert judged({"psm": 0.25}, losses(psm=2.25))["passed"]
+
+
+def test_a_loss_that_rose_beyond_the_limit_is_refused_with_its_numbers():
+    assert judged({"psm": 0.25}, losses(psm=2.5)) == {
+        "passed": False,
+        "reasons": ["psm loss rose by 0.5000, more than 0.25"],
+    }
+
+
+def test_only_the_layouts_with_a_limit_are_judged():
+    assert judged({"psm": 0.1}, losses(left_to_right=9.0, spm=9.0))["passed"]
+
+
+def test_every_layout_that_rose_has_its_reason():
+    assert len(judged(dict.fromkeys(LAYOUTS, 0.1), losses(2.0, 3.0, 4.0))["reasons"]) == 3
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_does_not_pass(loss):
+    assert not judged({"left_to_right": 5.0}, losses(left_to_right=loss))["passed"]
+
+
+def test_a_limit_on_what_was_not_measured_is_refused():
+    verdict = gate(
+        {"base": {"left_to_right": 1.0}, "tuned": {"left_to_right": 1.0}},
+        Evaluate(gate={"spm": Gate(max_loss_rise=1.0)}),
+    )
+    assert verdict["reasons"] == ["spm was not measured: the tokenizer has no sentinels"]
+
+
+def by_layout(nats, tokens, size):
+    return {layout: Measured(nats, tokens, size) for layout in LAYOUTS}
+
+
+PROBLEMS = [
+    LineProblem(f"{index}.py", "python", Gap("a" * 300, "\n"), "return x") for index in range(16)
+]
+INPUTS = HeldOut(sets={"c": {}, "python": {}}, problems=PROBLEMS)
+BASE = ModelScores(
+    {"c": by_layout(20.0, 10, 100), "python": by_layout(70.0, 20, 100)},
+    ["return x "] * 4 + ["return y"] * 12,
+)
+TUNED = ModelScores(
+    {"c": by_layout(10.0, 10, 100), "python": by_layout(35.0, 20, 100)},
+    [" return x"] * 8 + [""] * 8,
+)
+SECTION = Evaluate(max_new_tokens=7, gate={"psm": Gate(max_loss_rise=0.0)})
+
+
+@pytest.fixture(scope="module")
+def scores():
+    return scores_json(BASE, TUNED, INPUTS, SECTION)
+
+
+def test_losses_are_means_over_the_tokens_of_all_languages(scores):
+    assert scores["losses"] == {
+        "base": dict.fromkeys(LAYOUTS, 3.0),  # (20 + 70) / 30
+        "tuned": dict.fromkeys(LAYOUTS, 1.5),
+    }
+
+
+def test_bits_per_byte_are_over_the_bytes_of_all_languages(scores):
+    expected = round(90 / math.log(2) / 200, 6)
+    assert scores["bits_per_byte"]["base"] == dict.fromkeys(LAYOUTS, expected)
+
+
+def test_each_language_stands_for_itself(scores):
+    assert scores["losses_by_language"] == {
+        "c": {"base": dict.fromkeys(LAYOUTS, 2.0), "tuned": dict.fromkeys(LAYOUTS, 1.0)},
+        "python": {"base": dict.fromkeys(LAYOUTS, 3.5), "tuned": dict.fromkeys(LAYOUTS, 1.75)},
+    }
+
+
+def test_measured_tokens_are_stated(scores):
+    assert scores["measured_tokens"]["python"] == dict.fromkeys(LAYOUTS, 20)
+
+
+def test_exact_match_counts_stripped_lines(scores):
+    infilling = scores["infilling"]
+    assert (infilling["base"]["exact_match"], infilling["tuned"]["exact_match"]) == (0.25, 0.5)
+    assert infilling["base"]["problems"] == infilling["tuned"]["problems"] == 16
+
+
+def test_infilling_states_its_settings(scores):
+    settings = scores["infilling"]["tuned"]["settings"]
+    assert (settings["layout"], settings["decoding"]) == ("psm", "greedy")
+    assert settings["max_new_tokens"] == 7
+
+
+def test_samples_are_few_and_show_the_end_of_their_prefix(scores):
+    samples = scores["infilling"]["base"]["samples"]
+    assert len(samples) == 12
+    assert samples[0] == {
+        "path": "0.py",
+        "prefix": "a" * 200,
+        "truth": "return x",
+        "completion": "return x ",
+        "exact": True,
+    }
+    assert samples[4]["exact"] is False
+
+
+def test_the_gate_s_verdict_and_the_jail_are_stated(scores):
+    assert scores["gate"] == {"passed": True, "reasons": []}
+    assert "no generated code was executed" in scores["jail"]
+
+
+def test_without_problems_there_is_no_infilling():
+    inputs = HeldOut(sets=INPUTS.sets, problems=[])
+    scores = scores_json(
+        ModelScores(BASE.losses, []), ModelScores(TUNED.losses, []), inputs, SECTION
+    )
+    assert scores["infilling"] is None
+
+
+DOCUMENTS = [
+    Document(
+        text=f"def f_{index}(x):\n    return x * {index}\n",
+        path=f"{index}.{language}",
+        repo="r",
+        language=language,
+    )
+    for index in range(4)
+    for language in ("c", "python")
+]
+
+
+def test_held_out_inputs_are_sets_by_language_and_layout_and_lines(tiny_tokenizer):
+    section = Evaluate(infilling_problems=5)
+    inputs = held_out(DOCUMENTS, section, CodeTokenizer(tiny_tokenizer), 64)
+    assert {name: tuple(sets) for name, sets in inputs.sets.items()} == {
+        "c": LAYOUTS,
+        "python": LAYOUTS,
+    }
+    assert len(inputs.problems) == 5
+
+
+def test_without_sentinels_only_left_to_right_is_measured(tiny_tokenizer, tmp_path):
+    copy = tmp_path / "tokenizer"
+    shutil.copytree(tiny_tokenizer, copy)
+    file = copy / "tokenizer.json"
+    file.write_text(file.read_text().replace("<fim_middle>", "<other_middle>"))
+    inputs = held_out(DOCUMENTS, Evaluate(), CodeTokenizer(copy), 64)
+    assert {tuple(sets) for sets in inputs.sets.values()} == {("left_to_right",)}
+    assert inputs.problems == []
+
+
+def test_a_model_s_scores_have_every_set_and_line(tiny_tokenizer, tmp_path):
+    folder = tmp_path / "base"
+    shutil.copytree(tiny_tokenizer, folder)
+    make_model(ScratchModel(layers=1, width=16, heads=1, positions=64, licence="mit"), folder)
+    section = Evaluate(infilling_problems=3, max_new_tokens=4)
+    inputs = held_out(DOCUMENTS, section, CodeTokenizer(folder), 64)
+    scores = score_model(folder, inputs, section, trust_remote_code=False)
+    assert len(scores.completions) == 3
+    for sets in scores.losses.values():
+        for measured in sets.values():
+            assert measured.loss == pytest.approx(math.log(300), rel=0.02)  # it knows nothing yet

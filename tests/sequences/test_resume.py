@@ -1,0 +1,131 @@
+"""A stream goes on exactly where its stored state was taken."""
+
+import json
+from itertools import islice
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data_formats.document import Document
+from finetune.recipe.schema import Fim, Sequences
+from finetune.sequences import block_stream
+from finetune.tokenizer import CodeTokenizer
+
+
+def texts():
+    for index in range(40):
+        yield f"def f_{index}(x):\n    return x + {index}\n" * (1 + index % 7)
+    yield "x = [" + "'日本', " * 60 + "]"
+    yield "é" * 90
+    yield ""
+
+
+DOCUMENTS = [
+    Document(text=text, path=f"{i}.py", repo="r", language="python", source=i % 3)
+    for i, text in enumerate(texts())
+]
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny_tokenizer) -> CodeTokenizer:
+    return CodeTokenizer(tiny_tokenizer)
+
+
+def stream_of(tokenizer, *, length=64, epochs=None, isolate=True):
+    sequences = Sequences(length=length, isolate_documents=isolate)
+    return block_stream(
+        DOCUMENTS, tokenizer, Fim(), sequences, seed=5, weights=[None, 0.3, 0.2], epochs=epochs
+    )
+
+
+def as_lists(blocks):
+    return [
+        (block.input_ids.tolist(), block.labels.tolist(), block.position_ids.tolist())
+        for block in blocks
+    ]
+
+
+def stored(stream):
+    """The state as a checkpoint holds it."""
+    return json.loads(json.dumps(stream.state()))
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(st.integers(0, 150), st.sampled_from([32, 64, 200]))
+def test_blocks_after_any_point_are_identical(tokenizer, at, length):
+    running = stream_of(tokenizer, length=length)
+    for _ in range(at):
+        next(running)
+    resumed = stream_of(tokenizer, length=length)
+    resumed.restore(stored(running))
+    assert as_lists(islice(resumed, 12)) == as_lists(islice(running, 12))
+
+
+def test_a_restored_stream_stores_the_state_that_it_was_given(tokenizer):
+    running = stream_of(tokenizer)
+    for _ in range(50):
+        next(running)
+    resumed = stream_of(tokenizer)
+    resumed.restore(stored(running))
+    assert stored(resumed) == stored(running)
+
+
+def test_counts_go_on_across_a_resume(tokenizer):
+    running = stream_of(tokenizer, epochs=1)
+    for _ in range(20):
+        next(running)
+    resumed = stream_of(tokenizer, epochs=1)
+    resumed.restore(stored(running))
+    assert sum(1 for _ in resumed) == sum(1 for _ in running) > 0
+    assert vars(resumed.counts) == vars(running.counts)
+
+
+def test_a_state_is_not_changed_by_what_is_read_after_it(tokenizer):
+    stream = stream_of(tokenizer)
+    for _ in range(20):
+        next(stream)
+    state = stream.state()
+    before = json.dumps(state)
+    for _ in range(20):
+        next(stream)
+    assert json.dumps(state) == before
+
+
+def test_a_stream_can_be_set_back(tokenizer):
+    stream = stream_of(tokenizer)
+    state = stored(stream)
+    first = as_lists(islice(stream, 30))
+    stream.restore(state)
+    assert as_lists(islice(stream, 30)) == first
+
+
+def test_an_exhausted_stream_resumes_exhausted(tokenizer):
+    stream = stream_of(tokenizer, epochs=1)
+    assert len(list(stream)) > 20
+    resumed = stream_of(tokenizer, epochs=1)
+    resumed.restore(stored(stream))
+    assert list(resumed) == []
+
+
+def test_the_state_stays_small_over_many_passes(tokenizer):
+    stream = stream_of(tokenizer)
+    for _ in range(400):
+        next(stream)
+    assert stream.state()["order"]["epoch"]["0"] > 1
+    assert len(json.dumps(stream.state())) < 4000
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_blocks_shared_out_over_ranks_are_the_blocks_of_one(tokenizer, ranks):
+    """Each rank reads the whole stream and keeps every n-th block."""
+    whole = as_lists(islice(stream_of(tokenizer), 12))
+    shares = [as_lists(islice(stream_of(tokenizer), rank, 12, ranks)) for rank in range(ranks)]
+    assert [shares[i % ranks][i // ranks] for i in range(12)] == whole
+
+
+def test_isolation_changes_positions_and_labels_and_no_id(tokenizer):
+    apart = list(islice(stream_of(tokenizer), 10))
+    together = list(islice(stream_of(tokenizer, isolate=False), 10))
+    assert [b.input_ids.tolist() for b in apart] == [b.input_ids.tolist() for b in together]
+    assert as_lists(apart) != as_lists(together)
