@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from finetune.base import BaseFacts, base_facts, fetch
 from finetune.errors import Failed, Refused, UserError
 from finetune.ledger import Basis, Ledger, basis_of
-from finetune.preflight import refuse_problems
+from finetune.preflight import refuse_missing_base, refuse_problems
 from finetune.recipe import LoadedRecipe, Recipe, load_recipe
 from finetune.recipe.schema import Pretrained, Scratch
 from finetune.run_folder import RunFolder, digest_of, locked, read_json, sha256_of, write_text
@@ -113,6 +113,7 @@ def training_stream(job: Job) -> "BlockStream":
     from finetune.sequences import block_stream
     from finetune.tokenizer import CodeTokenizer
 
+    refuse_missing_base(job.loaded, job.run)
     run_stages(job, ["prepare"])
     folder = job.base.folder
     assert folder is not None, "checked by Job.base"
@@ -130,13 +131,13 @@ def train(job: Job) -> None:
     """Start the launcher that the recipe's engine names, unless training is done."""
     from finetune.training.batches import plan_batches
     from finetune.training.launch import launch, launch_command, num_processes
-    from finetune.training.start import training_basis
+    from finetune.training.start import refuse_other_checkpoints, training_basis
 
-    if not job.ledger.is_done("prepare"):
-        raise UserError(f"{job.run.path}: not prepared yet; run `finetune prepare` first")
     assert job.base.folder is not None
-    if _is_done(job, "train", training_basis(job.recipe, job.run)):
+    basis = training_basis(job.recipe, job.run)
+    if _is_done(job, "train", basis):
         return
+    refuse_other_checkpoints(job.run, basis)
     plan_batches(job.recipe.train, job.recipe.sequences.length, num_processes(job.recipe.engine))
     _write_recipe(job)
     source = job.loaded.source.file.resolve()
@@ -259,7 +260,8 @@ def push(job: Job) -> str:
             "publish.hub: this version pushes to a folder that serves as the Hub; "
             "name one (hub: ./hub), or upload release/ with `hf upload`"
         )
-    _inputs(job, "release")
+    if not job.ledger.is_done("release"):
+        raise UserError(f"{job.run.path}: `release` has not run; run `finetune release` first")
     from finetune.publishing import push_to_folder
 
     return push_to_folder(job.run.release, Path(publish.hub), publish.repo, publish.private)
@@ -281,6 +283,9 @@ def run_stages(job: Job, stages: Sequence[str], redo: str | None = None) -> None
     """
     from finetune.training.launch import settle_device
 
+    if any(stage != "prepare" for stage in stages):
+        refuse_missing_base(job.loaded, job.run)
+    _refuse_too_early(job, stages[0])
     settle_device()
     with locked(job.run):
         if redo:
@@ -288,6 +293,14 @@ def run_stages(job: Job, stages: Sequence[str], redo: str | None = None) -> None
         for name in stages:
             STAGES[name](job)
             report(job)
+
+
+def _refuse_too_early(job: Job, first: str) -> None:
+    """Raise UserError where a stage before `first` has not run; no folder is made for nothing."""
+    order = list(STAGES)
+    for stage in order[: order.index(first)]:
+        if not job.ledger.is_done(stage):
+            raise UserError(f"{job.run.path}: `{stage}` has not run; run `finetune {stage}` first")
 
 
 def all_stages(job: Job) -> list[str]:
@@ -323,10 +336,7 @@ def clear(job: Job, stage: str) -> None:
 
 
 def _inputs(job: Job, *stages: str) -> dict[str, str]:
-    """Digests of what earlier stages left. Raises UserError where one has not run."""
-    for stage in stages:
-        if not job.ledger.is_done(stage):
-            raise UserError(f"{job.run.path}: `{stage}` has not run; run `finetune {stage}` first")
+    """Digests of what earlier stages left."""
     return {stage: job.ledger.output(stage) for stage in stages}
 
 

@@ -16,13 +16,11 @@ def add_arguments(parser: ArgumentParser, _: str) -> None:
 
 def run(options: Namespace) -> int:
     """Do what is missing, then show the run and those it stands on."""
-    from finetune.preflight import refuse_missing_base
     from finetune.stages import all_stages, open_job, push, run_stages
 
     job = open_job(
         options.recipe, overrides(options), options.runs, despite_gate=options.despite_gate
     )
-    refuse_missing_base(job.loaded, job.run)
     run_stages(job, all_stages(job), options.redo)
     if options.push:
         print(push(job))

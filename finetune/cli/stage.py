@@ -17,7 +17,6 @@ def add_arguments(parser: ArgumentParser, command: str) -> None:
 
 def run(options: Namespace) -> int:
     """Run the stage of the command's name."""
-    from finetune.preflight import refuse_missing_base
     from finetune.stages import open_job, run_stages
 
     job = open_job(
@@ -26,7 +25,5 @@ def run(options: Namespace) -> int:
         options.runs,
         despite_gate=getattr(options, "despite_gate", False),
     )
-    if options.command != "prepare":
-        refuse_missing_base(job.loaded, job.run)
     run_stages(job, [options.command], options.redo)
     return 0

@@ -17,6 +17,21 @@ def matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
     return lambda path: whole.fullmatch(path) is not None
 
 
+def may_match_below(patterns: Iterable[str], folder: str) -> bool:
+    """Whether a file below `folder` can match: judged by the parts before the first wildcard."""
+    return any(_agree(pattern.removeprefix("./"), folder) for pattern in patterns)
+
+
+def _agree(pattern: str, folder: str) -> bool:
+    *folders, last = pattern.split("/")
+    for wanted, part in zip(folders, folder.split("/"), strict=False):
+        if WILDCARDS & set(wanted):
+            return True
+        if wanted != part:
+            return False
+    return last in ("", "**") or len(folders) > folder.count("/")
+
+
 def translate(pattern: str) -> str:
     """The regular expression of a pattern; one that ends in `/` means all that lies below."""
     if pattern.endswith("/"):

@@ -2,14 +2,14 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from hashlib import blake2b
 from pathlib import Path
 
 from data_formats.source_code import LANGUAGE_OF_TAG, LANGUAGES, language_of
-from finetune.corpus.globs import WILDCARDS, matcher
+from finetune.corpus.globs import WILDCARDS, matcher, may_match_below
 from finetune.corpus.packages import INSTALLED_FOLDERS, STDLIB, Place, find_package
 from finetune.errors import UserError
 from finetune.recipe.schema import SourceCode
@@ -51,7 +51,7 @@ def locate(source: SourceCode) -> SourceFiles:
     place = _folder(source) if source.path is not None else find_package(source.package or "")
     _check_patterns(source, place.root, where)
     skipped: Counter[str] = Counter()
-    paths = _paths(place, source.package == STDLIB, skipped)
+    paths = _paths(place, source.include, source.package == STDLIB, skipped)
     files = tuple(sorted(_chosen(source, place.root, paths, skipped), key=lambda one: one.path))
     if not files:
         raise UserError(f"{where}: {_nothing(source, place, skipped)}")
@@ -100,7 +100,9 @@ def _check_patterns(source: SourceCode, root: Path, where: str) -> None:
                 )
 
 
-def _paths(place: Place, is_stdlib: bool, skipped: Counter[str]) -> Iterator[str]:
+def _paths(
+    place: Place, include: Sequence[str], is_stdlib: bool, skipped: Counter[str]
+) -> Iterator[str]:
     """Relative paths of the regular files below the root; what is passed over is counted."""
     if place.file is not None:
         yield place.file.name
@@ -118,6 +120,8 @@ def _paths(place: Place, is_stdlib: bool, skipped: Counter[str]) -> Iterator[str
             reason = _passed_over(entry, place.root) or (
                 _outside_stdlib(path) if is_stdlib else None
             )
+            if reason is None and entry.is_dir() and not may_match_below(include, path):
+                reason = "folder that no pattern includes"
             if reason is not None:
                 skipped[reason] += 1
             elif entry.is_dir():
@@ -188,7 +192,7 @@ def _nothing(source: SourceCode, place: Place, skipped: Counter[str]) -> str:
     counts = ", ".join(f"{reason}: {count}" for reason, count in skipped.most_common())
     found = f"no file is left to read ({counts})" if counts else "the folder is empty"
     if skipped["another language"]:
-        paths = _paths(place, source.package == STDLIB, Counter())
+        paths = _paths(place, source.include, source.package == STDLIB, Counter())
         others = Counter(language for path in paths if (language := language_of(path)))
         seen = ", ".join(name for name, _ in others.most_common(8))
         return f"{found}; `language: {source.language}` matches none; recognised here: {seen}"

@@ -79,6 +79,7 @@ def _merged_weights(
 ) -> list[Tensor]:
     """Write the weights; returns the logits of what training made, read from its own files."""
     trust = base.trust_remote_code
+    before: list[Tensor]
     if method == "full":
         model: Any = load_model(run.model, dtype=dtype, trust_remote_code=trust)
         before = _logits(model, blocks)
@@ -95,11 +96,9 @@ def _merged_weights(
 def _complete_folder(folder: Path, base: BaseFacts) -> None:
     """What the base brings beside its weights: tokenizer, licence papers, dropout, `use_cache`."""
     assert base.folder is not None
-    for name in (*FILES, "generation_config.json", *LICENCE_FILES):
+    for name in (*FILES, "generation_config.json", *LICENCE_FILES, "NOTICE"):
         if (base.folder / name).is_file():
             shutil.copyfile(base.folder / name, folder / name)
-    if (base.folder / "NOTICE").is_file():
-        shutil.copyfile(base.folder / "NOTICE", folder / "NOTICE")
     documentation = base_documentation(base.folder)
     if documentation:
         (folder / BASE_CARD).write_text(documentation, encoding="utf-8")

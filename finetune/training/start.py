@@ -30,7 +30,7 @@ def train(recipe: Recipe, run: RunFolder) -> None:
     Raises UserError (before any training) and Failed (a proof did not hold) on every rank.
     """
     basis = training_basis(recipe, run)
-    _refuse_other_checkpoints(run, basis)
+    refuse_other_checkpoints(run, basis)
     settle_device()
     accelerator = make_accelerator(recipe)
     with (
@@ -70,7 +70,8 @@ def training_basis(recipe: Recipe, run: RunFolder) -> Basis:
     return basis_of("train", recipe, inputs)
 
 
-def _refuse_other_checkpoints(run: RunFolder, basis: Basis) -> None:
+def refuse_other_checkpoints(run: RunFolder, basis: Basis) -> None:
+    """Raise UserError where an interrupted run was started with other keys."""
     newest = newest_checkpoint(run.checkpoints)
     if newest is None:
         return

@@ -2,7 +2,7 @@
 
 import pytest
 
-from finetune.corpus.globs import matcher
+from finetune.corpus.globs import matcher, may_match_below
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,22 @@ def test_one_match_among_several_patterns_is_enough():
 
 def test_no_pattern_matches_nothing():
     assert not matcher([])("a.py")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "folder", "may"),
+    [
+        ("**", "a", True),
+        ("*.py", "a", False),
+        ("a/*.py", "a", True),
+        ("a/*.py", "a/b", False),
+        ("a/b/**", "a", True),
+        ("a/b/**", "a/b/c", True),
+        ("a/b/**", "a/c", False),
+        ("a/", "a/b", True),
+        ("./a/**", "a", True),
+        ("a/*/c.py", "a/b", True),
+    ],
+)
+def test_a_folder_is_entered_where_a_pattern_may_match_below(pattern, folder, may):
+    assert may_match_below([pattern], folder) is may

@@ -44,7 +44,9 @@ def test_cosine_rises_to_the_peak_and_falls_towards_a_tenth(step: int, rate: flo
 
 
 def test_linear_falls_evenly():
-    train = Train(tokens=1, learning_rate=1.0, warmup=0.0, schedule="linear", final_learning_rate=0.0)
+    train = Train(
+        tokens=1, learning_rate=1.0, warmup=0.0, schedule="linear", final_learning_rate=0.0
+    )
     assert [learning_rate(train, step, 4) for step in range(4)] == [1.0, 0.75, 0.5, 0.25]
 
 

@@ -31,7 +31,9 @@ def assert_close_weights(file: Path, other: Path) -> None:
         assert (tensor - theirs[name]).abs().max() < WEIGHT_TOLERANCE
 
 
-def launch(config: str, recipe: Path, runs: Path, *overrides: str) -> "subprocess.CompletedProcess[str]":
+def launch(
+    config: str, recipe: Path, runs: Path, *overrides: str
+) -> "subprocess.CompletedProcess[str]":
     """What a person types by hand, from the checkout's folder."""
     return subprocess.run(
         [
@@ -79,9 +81,7 @@ def test_zero3_saves_the_shapes_of_the_unsharded_model(train, runs, unbroken):
     assert {n: t.shape for n, t in mine.items()} == {n: t.shape for n, t in theirs.items()}
 
 
-@pytest.mark.parametrize(
-    ("config", "engine"), [("cpu_single", "zero3"), ("cpu_ddp", "single")]
-)
+@pytest.mark.parametrize(("config", "engine"), [("cpu_single", "zero3"), ("cpu_ddp", "single")])
 def test_a_launcher_that_contradicts_the_recipe_is_refused(config, engine, recipe, runs):
     done = launch(config, recipe, runs, f"engine={engine}")
     assert done.returncode != 0
@@ -118,5 +118,3 @@ def test_zero3_resumes_where_sigterm_stopped_it(start, train, runs, unbroken):
     assert_same_curve(runs / "tiny", unbroken())
     weights = Path("model", "model.safetensors")
     assert_close_weights(runs / "tiny" / weights, unbroken() / weights)
-
-

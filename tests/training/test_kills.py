@@ -141,6 +141,7 @@ def test_a_training_that_lost_its_parent_stops_by_itself(start, train, runs):
     while time.monotonic() < until and holds_lock(runs / "tiny"):
         time.sleep(0.1)
     assert not holds_lock(runs / "tiny")
+    process.communicate()
     train()
 
 
@@ -165,6 +166,8 @@ def test_a_changed_key_is_named_when_an_interrupted_run_goes_on(start, train, ru
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(train, runs):
-    output = train("train.learning_rate=1e30", "train.clip=1e30", "train.checkpoint_every=1", code=1)
+    output = train(
+        "train.learning_rate=1e30", "train.clip=1e30", "train.checkpoint_every=1", code=1
+    )
     assert "the loss is nan" in output or "the loss is inf" in output
     assert list((runs / "tiny" / "checkpoints").glob("step-*"))
