@@ -1,6 +1,7 @@
 """The unit that every reader yields and every later stage consumes."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b, sha256
 
 
@@ -25,12 +26,12 @@ class Document:
     group: str = ""
     """Package or module: files of one group are never split between training and holdout."""
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Hex digest of the UTF-8 text."""
         return sha256(self.text.encode()).hexdigest()
 
-    @property
+    @cached_property
     def id(self) -> str:
         """16 hex digits that name this content at this place, the same on every machine."""
         place = f"{self.repo}\0{self.path}\0{self.sha256}"

@@ -94,6 +94,10 @@ def _inspect_base(recipe: Recipe, facts: BaseFacts, findings: Findings) -> None:
     if facts.positions is not None and length > facts.positions:
         message = f"{length} is beyond the base's {facts.positions} positions"
         findings.problems.append(Problem(("sequences", "length"), message))
+    longest = recipe.evaluate.max_new_tokens
+    if facts.positions is not None and longest + 64 > facts.positions:
+        message = f"{longest} leaves no room for a prompt in the base's {facts.positions} positions"
+        findings.problems.append(Problem(("evaluate", "max_new_tokens"), message))
     if recipe.tune.method == "lora" and facts.model_type is not None:
         problem = target_problem(recipe.tune, facts.model_type, facts.modules)
         if problem:

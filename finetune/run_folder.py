@@ -134,6 +134,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     yield aside
+    _open_to_readers(aside)
     sync_tree(aside)
     old = path.with_name(f".{path.name}.old")
     shutil.rmtree(old, ignore_errors=True)
@@ -141,6 +142,15 @@ def whole_folder(path: Path) -> Iterator[Path]:
         path.rename(old)
     aside.rename(path)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _open_to_readers(folder: Path) -> None:
+    """safetensors writes files that nobody else may read; a shared model is read by others."""
+    umask = os.umask(0)
+    os.umask(umask)
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            path.chmod(0o666 & ~umask)
 
 
 def sync_tree(folder: Path) -> None:

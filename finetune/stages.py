@@ -129,9 +129,9 @@ def training_stream(job: Job) -> "BlockStream":
 
 def train(job: Job) -> None:
     """Start the launcher that the recipe's engine names, unless training is done."""
+    from finetune.training.basis import refuse_other_checkpoints, training_basis
     from finetune.training.batches import plan_batches
     from finetune.training.launch import launch, launch_command, num_processes
-    from finetune.training.start import refuse_other_checkpoints, training_basis
 
     assert job.base.folder is not None
     basis = training_basis(job.recipe, job.run)

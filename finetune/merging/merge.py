@@ -125,7 +125,8 @@ def _logits(model: Any, blocks: Sequence[Block]) -> list[Tensor]:
 
 
 def _largest_difference(before: list[Tensor], after: list[Tensor]) -> float:
-    return max(float((a - b).abs().max()) for a, b in zip(before, after, strict=True))
+    differences = [(a - b).abs().max() for a, b in zip(before, after, strict=True)]
+    return float(torch.stack(differences).max())  # Python's max() would lose a NaN
 
 
 def _agreement(before: list[Tensor], after: list[Tensor]) -> float:

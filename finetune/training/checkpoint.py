@@ -2,15 +2,13 @@
 
 A checkpoint is written aside, its digests last, and takes its name with one rename; a kill at any
 moment leaves the one before it untouched. Under DeepSpeed its own sharded files lie inside.
+torch is imported where it is used: the command line asks for the newest checkpoint without it.
 """
 
 import re
 import shutil
 from pathlib import Path
 from typing import Any
-
-import torch
-from safetensors.torch import load_file, save_file
 
 from finetune.run_folder import read_json, sha256_of, sync_tree, write_json
 
@@ -61,6 +59,8 @@ def save_checkpoint(
         model.save_checkpoint(str(aside), tag="deepspeed", exclude_frozen_parameters=True)
     elif accelerator.is_main_process:
         _save_plain(aside, accelerator.unwrap_model(model), optimizer)
+    import torch
+
     torch.save(_rng_state(), aside / f"rng-{accelerator.process_index}.pt")
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
@@ -77,6 +77,9 @@ def save_checkpoint(
 
 
 def _save_plain(folder: Path, model: Any, optimizer: Any) -> None:
+    import torch
+    from safetensors.torch import save_file
+
     trained = {n: p.detach() for n, p in model.named_parameters() if p.requires_grad}
     save_file({n: t.contiguous() for n, t in trained.items()}, folder / "trainable.safetensors")
     torch.save(optimizer.state_dict(), folder / "optimizer.pt")
@@ -90,6 +93,8 @@ def load_checkpoint(
     optimizer: Any,
 ) -> dict[str, Any]:
     """Put weights, optimiser and this rank's RNG back; returns the stored state."""
+    import torch
+
     if hasattr(model, "load_checkpoint"):
         model.load_checkpoint(str(path), tag="deepspeed", load_module_strict=False)
     else:
@@ -103,6 +108,9 @@ def load_checkpoint(
 
 
 def _load_plain(folder: Path, model: Any, optimizer: Any) -> None:
+    import torch
+    from safetensors.torch import load_file
+
     stored = load_file(folder / "trainable.safetensors")
     own = {n: p for n, p in model.named_parameters() if p.requires_grad}
     assert stored.keys() == own.keys(), "the recipe was compared before the checkpoint is read"
@@ -113,6 +121,8 @@ def _load_plain(folder: Path, model: Any, optimizer: Any) -> None:
 
 
 def _rng_state() -> dict[str, Any]:
+    import torch
+
     state = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
         state["cuda"] = torch.cuda.get_rng_state()

@@ -11,14 +11,14 @@ from typing import Any
 from finetune.base import BaseFacts, base_facts, fetch
 from finetune.corpus import read_documents
 from finetune.errors import UserError
-from finetune.ledger import Basis, Ledger, basis_of, changed_message
+from finetune.ledger import Basis, Ledger
 from finetune.recipe import Recipe
 from finetune.recipe.schema import Pretrained
-from finetune.run_folder import RunFolder, digest_of, locked, read_json, sha256_of, whole_folder
+from finetune.run_folder import RunFolder, digest_of, locked, sha256_of, whole_folder
 from finetune.sequences import block_stream
 from finetune.tokenizer import CodeTokenizer, prove
+from finetune.training.basis import refuse_other_checkpoints, training_basis
 from finetune.training.batches import plan_batches
-from finetune.training.checkpoint import newest_checkpoint
 from finetune.training.engine import configure, make_accelerator
 from finetune.training.launch import settle_device
 from finetune.training.validation import make_validation
@@ -54,31 +54,6 @@ def train(recipe: Recipe, run: RunFolder) -> None:
             f"{speed:,.0f} tokens/s on {accelerator.num_processes} process(es)"
         )
     accelerator.end_training()
-
-
-def training_basis(recipe: Recipe, run: RunFolder) -> Basis:
-    """What training stands on. Raises UserError where `prepare` has not run."""
-    ledger = Ledger(run)
-    if not ledger.is_done("prepare"):
-        raise UserError(f"{run.path}: not prepared yet; run `finetune prepare` first")
-    inputs = {"prepare": ledger.output("prepare")}
-    folder = base_facts(recipe.base, run).folder
-    if folder is not None:
-        inputs["base"] = digest_of(
-            {path.name: sha256_of(path) for path in sorted(folder.glob("*.safetensors"))}
-        )
-    return basis_of("train", recipe, inputs)
-
-
-def refuse_other_checkpoints(run: RunFolder, basis: Basis) -> None:
-    """Raise UserError where an interrupted run was started with other keys."""
-    newest = newest_checkpoint(run.checkpoints)
-    if newest is None:
-        return
-    stored = read_json(newest / "state.json")["keys"]
-    changed = Basis(basis.keys, {}).changes(Basis(stored, {}))
-    if changed:
-        raise UserError(changed_message(run, "train", changed))
 
 
 def _make_trainer(recipe: Recipe, run: RunFolder, basis: Basis, accelerator: Any) -> Any:

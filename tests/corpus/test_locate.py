@@ -105,7 +105,10 @@ def test_a_file_name_that_is_not_utf8_is_written_escaped(tmp_path):
         ({"language": "rs"}, "did you mean `rust`"),
         ({"language": "qqqq"}, "known here: ada, "),
         ({"language": "go"}, "`language: go` matches none; recognised here: python, c"),
-        ({"include": ["*.java"]}, "not included: 3.*widen `include`"),
+        (
+            {"include": ["*.java"]},
+            "not included: 2, folder that no pattern includes: 2.*widen `include`",
+        ),
         ({"exclude": ["**"]}, "excluded: 3"),
         ({"exclude": ["sub"]}, r"`sub` is a folder.*write `sub/\*\*`"),
     ],

@@ -197,7 +197,6 @@ def test_a_merge_that_forgets_the_adapter_is_refused(run, monkeypatch):
     assert not run.merged.exists()
 
 
-@pytest.mark.xfail(strict=True, reason="max() of Python floats loses a NaN that is not first")
 def test_a_value_that_is_no_number_in_a_later_block_alone_is_refused(run, monkeypatch):
     """Positions from 50 on are broken, and only the second of two blocks reaches so far."""
 

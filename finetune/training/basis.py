@@ -1,0 +1,33 @@
+"""What a training run stands on, told without torch: the command line asks before it launches."""
+
+from finetune.base import base_facts
+from finetune.errors import UserError
+from finetune.ledger import Basis, Ledger, basis_of, changed_message
+from finetune.recipe import Recipe
+from finetune.run_folder import RunFolder, digest_of, read_json, sha256_of
+from finetune.training.checkpoint import newest_checkpoint
+
+
+def training_basis(recipe: Recipe, run: RunFolder) -> Basis:
+    """What training stands on. Raises UserError where `prepare` has not run."""
+    ledger = Ledger(run)
+    if not ledger.is_done("prepare"):
+        raise UserError(f"{run.path}: not prepared yet; run `finetune prepare` first")
+    inputs = {"prepare": ledger.output("prepare")}
+    folder = base_facts(recipe.base, run).folder
+    if folder is not None:
+        inputs["base"] = digest_of(
+            {path.name: sha256_of(path) for path in sorted(folder.glob("*.safetensors"))}
+        )
+    return basis_of("train", recipe, inputs)
+
+
+def refuse_other_checkpoints(run: RunFolder, basis: Basis) -> None:
+    """Raise UserError where an interrupted run was started with other keys."""
+    newest = newest_checkpoint(run.checkpoints)
+    if newest is None:
+        return
+    stored = read_json(newest / "state.json")["keys"]
+    changed = Basis(basis.keys, {}).changes(Basis(stored, {}))
+    if changed:
+        raise UserError(changed_message(run, "train", changed))

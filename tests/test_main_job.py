@@ -1,0 +1,224 @@
+"""The whole job, as a user starts it: a base from scratch, then LoRA on it, then a push."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+
+ROOT = Path(__file__).parent.parent
+FINETUNE = (sys.executable, "-c", "import sys; from finetune.cli import main; sys.exit(main())")
+
+BASE = """\
+name: base
+base:
+  scratch: {layers: 2, width: 64, heads: 1, positions: 128, vocabulary: 512, licence: LICENCE}
+data:
+  sources:
+    - {format: source_code, package: json, language: python}
+    - {format: source_code, package: email, language: python}
+  holdout: 0.1
+sequences: {length: 128}
+tune: {method: full}
+train: {tokens: 4096, batch_tokens: 1024, learning_rate: 3e-3, precision: fp32}
+evaluate: {infilling_problems: 4, max_new_tokens: 8, loss_tokens: 2048}
+publish: {repo: tests/base, hub: ./hub}
+"""
+TUNED = """\
+name: tuned
+base: {run: base}
+data:
+  sources:
+    - {format: source_code, package: logging, language: python}
+    - {format: source_code, package: json, language: python, weight: 0}
+  holdout: 0.2
+sequences: {length: 128}
+tune: {method: lora, rank: 4, alpha: 8}
+train: {tokens: 4096, batch_tokens: 1024, learning_rate: 3e-3, precision: fp32}
+evaluate: {infilling_problems: 4, max_new_tokens: 8, loss_tokens: 2048}
+publish: {repo: tests/tuned, hub: ./hub}
+"""
+
+
+def finetune(*arguments: str, code: int = 0) -> str:
+    done = subprocess.run(
+        [*FINETUNE, *arguments], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with both recipes, run to the end and pushed."""
+    folder = tmp_path_factory.mktemp("job")
+    (folder / "base.yaml").write_text(BASE.replace("LICENCE", "bigcode-openrail-m"))
+    (folder / "tuned.yaml").write_text(TUNED)
+    runs = str(folder / "runs")
+    finetune("run", str(folder / "base.yaml"), "--runs", runs)
+    output = finetune("run", str(folder / "tuned.yaml"), "--runs", runs, "--push")
+    (folder / "output.txt").write_text(output)
+    return folder
+
+
+@pytest.fixture(scope="module", params=["base", "tuned"])
+def run(place: Path, request: pytest.FixtureRequest) -> Path:
+    return place / "runs" / str(request.param)
+
+
+def read(path: Path) -> dict:
+    return json.loads(path.read_text())
+
+
+def test_every_file_of_a_run_is_there(run):
+    wanted = {
+        *("recipe.yaml", "manifest.jsonl", "drops.jsonl", "log.jsonl", "scores.json"),
+        *("report.html", "stages.json", "merged/merge.json"),
+        *("release/README.md", "release/LICENSE", "release/model.safetensors"),
+    }
+    assert {name for name in wanted if not (run / name).is_file()} == set()
+
+
+def test_the_merge_is_within_its_tolerance(run):
+    proof = read(run / "merged" / "merge.json")
+    assert proof["max_abs_logit_difference"] <= proof["tolerance"]
+    assert proof["argmax_agreement"] == 1.0
+    assert proof["tied_embeddings"] is True
+
+
+def test_losses_fall_on_files_that_were_held_out(run):
+    losses = read(run / "scores.json")["losses"]
+    assert set(losses["base"]) == {"left_to_right", "psm", "spm"}
+    for layout, before in losses["base"].items():
+        assert losses["tuned"][layout] < before
+
+
+def test_the_card_states_the_scores_of_the_run(run):
+    card = (run / "release" / "README.md").read_text()
+    tuned = read(run / "scores.json")["losses"]["tuned"]["psm"]
+    assert f"{round(tuned, 4)}" in card
+
+
+def test_the_licence_of_the_base_reaches_its_derivative(run):
+    card = (run / "release" / "README.md").read_text()
+    assert "license: bigcode-openrail-m" in card
+    assert "Attachment A" in (run / "release" / "LICENSE").read_text()
+
+
+def test_the_release_holds_the_merged_weights(run):
+    with safe_open(run / "release" / "model.safetensors", "np") as released:
+        names = set(released.keys())
+    assert "transformer.wte.weight" in names
+    assert not any("lora" in name for name in names)
+
+
+def test_the_tuned_run_starts_where_its_base_ended(place):
+    """The base's left-to-right loss on files of its own packages, measured again by the next run."""
+    runs = place / "runs"
+    scores = read(runs / "tuned" / "scores.json")["losses_by_language"]["python"]
+    base = read(runs / "base" / "scores.json")["losses_by_language"]["python"]
+    assert abs(scores["base"]["psm"] - base["tuned"]["psm"]) < 1.0
+    assert abs(scores["base"]["psm"] - base["base"]["psm"]) > 0.01
+
+
+def test_a_source_of_weight_zero_is_measured_and_not_trained(place):
+    lines = [
+        json.loads(line)
+        for line in (place / "runs" / "tuned" / "manifest.jsonl").read_text().splitlines()
+    ]
+    splits = {line["split"] for line in lines if line["source"] == 1}
+    assert splits == {"holdout"}
+
+
+def test_the_push_leaves_exactly_the_release_in_the_hub(place):
+    hub = place / "hub" / "tests" / "tuned"
+    release = place / "runs" / "tuned" / "release"
+    assert {p.name for p in hub.iterdir()} == {p.name for p in release.iterdir()}
+    assert all((hub / p.name).read_bytes() == p.read_bytes() for p in release.iterdir())
+
+
+def test_without_push_nothing_is_uploaded(place):
+    assert not (place / "hub" / "tests" / "base").exists()
+
+
+def test_the_table_and_the_path_of_the_report_end_the_run(place):
+    output = (place / "output.txt").read_text()
+    assert "Before and after" in output
+    assert f"report: {place / 'runs' / 'tuned' / 'report.html'}" in output
+
+
+def test_a_second_run_does_nothing_again(place):
+    output = finetune("run", str(place / "tuned.yaml"), "--runs", str(place / "runs"))
+    for stage in ("prepare", "train", "merge", "evaluate", "release"):
+        assert f"{stage}: done before" in output
+
+
+@pytest.mark.parametrize(
+    ("override", "stage"),
+    [
+        ("train.learning_rate=1e-3", "train"),
+        ("data.holdout=0.3", "prepare"),
+        ("evaluate.infilling_problems=2", "evaluate"),
+        ("publish.summary=new", "release"),
+    ],
+)
+def test_a_changed_key_is_named_with_the_stage_to_redo(place, override, stage):
+    runs = str(place / "runs")
+    output = finetune("run", str(place / "tuned.yaml"), override, "--runs", runs, code=2)
+    assert f"{override.partition('=')[0]} changed since `{stage}` ran" in output
+    assert f"--redo {stage}" in output
+
+
+def test_a_release_works_with_transformers_alone(place):
+    release = place / "runs" / "tuned" / "release"
+    done = subprocess.run(
+        [sys.executable, "examples/use_a_release.py", str(release)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("def add(a, b):\n    return [")
+
+
+def test_preview_prints_blocks_whose_segments_stand_in_their_documents(place):
+    output = subprocess.run(
+        [*FINETUNE, "preview", str(place / "tuned.yaml"), "--json", "-n", "3"]
+        + ["--runs", str(place / "runs")],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    blocks = [json.loads(line) for line in output.splitlines()]
+    assert len(blocks) == 3
+    for block in blocks:
+        assert len(block["input_ids"]) == len(block["labels"]) == len(block["position_ids"]) == 128
+        for one in block["documents"]:
+            assert one["layout"] in (None, "psm", "spm")
+            assert block["position_ids"][one["start"]] == 0
+            assert one["end"] <= 128
+
+
+def test_a_gate_that_fails_keeps_the_release_back_and_exits_3(place, tmp_path):
+    """A limit that no model can meet: the loss must fall by nothing at all from a better base."""
+    recipe = place / "gated.yaml"
+    text = TUNED.replace("name: tuned", "name: gated").replace("3e-3", "1.0")
+    recipe.write_text(text.replace("evaluate: {", "evaluate: {gate: {psm: {max_loss_rise: 0.0}}, "))
+    output = finetune("run", str(recipe), "--runs", str(place / "runs"), code=3)
+    assert "release: the gate did not pass: psm loss rose by" in output
+    assert not (place / "runs" / "gated" / "release").exists()
+
+
+def test_the_example_of_sequences_runs():
+    done = subprocess.run(
+        [sys.executable, "examples/sequences_by_hand.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "nominal rate 0.500" in done.stdout
