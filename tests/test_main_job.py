@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 
+from finetune.run_folder import digest_of, sha256_of
+
 ROOT = Path(__file__).parent.parent
 FINETUNE = (sys.executable, "-c", "import sys; from finetune.cli import main; sys.exit(main())")
 
@@ -114,13 +116,10 @@ def test_the_release_holds_the_merged_weights(run):
     assert not any("lora" in name for name in names)
 
 
-def test_the_tuned_run_starts_where_its_base_ended(place):
-    """The base's left-to-right loss on files of its own packages, measured again by the next run."""
+def test_the_tuned_run_stands_on_the_merged_weights_of_its_base(place):
     runs = place / "runs"
-    scores = read(runs / "tuned" / "scores.json")["losses_by_language"]["python"]
-    base = read(runs / "base" / "scores.json")["losses_by_language"]["python"]
-    assert abs(scores["base"]["psm"] - base["tuned"]["psm"]) < 1.0
-    assert abs(scores["base"]["psm"] - base["base"]["psm"]) > 0.01
+    weights = {"model.safetensors": sha256_of(runs / "base" / "merged" / "model.safetensors")}
+    assert read(runs / "tuned" / "stages.json")["train"]["inputs"]["base"] == digest_of(weights)
 
 
 def test_a_source_of_weight_zero_is_measured_and_not_trained(place):
@@ -186,8 +185,10 @@ def test_a_release_works_with_transformers_alone(place):
 
 def test_preview_prints_blocks_whose_segments_stand_in_their_documents(place):
     output = subprocess.run(
-        [*FINETUNE, "preview", str(place / "tuned.yaml"), "--json", "-n", "3"]
-        + ["--runs", str(place / "runs")],
+        [
+            *(*FINETUNE, "preview", str(place / "tuned.yaml"), "--json", "-n", "3"),
+            *("--runs", str(place / "runs")),
+        ],
         capture_output=True,
         text=True,
         check=True,

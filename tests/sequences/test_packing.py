@@ -134,16 +134,15 @@ def test_no_document_is_split_within_a_line_that_fits_a_block(tokenizer, rate):
             assert text[segment.start - 1] == "\n"
 
 
-def test_the_rest_of_a_split_document_opens_the_next_block(tokenizer):
-    blocks = list(stream_of(MIXED, tokenizer))
-    splits = 0
-    for block, following in pairwise(blocks):
-        last = block.placed[-1].segment
-        if last.end < len(MIXED[last.turn.document].text):
-            opening = following.placed[0].segment
-            assert (opening.turn, opening.start) == (last.turn, last.end)
-            splits += 1
-    assert splits > 20
+def test_long_documents_are_dealt_out_among_each_other(tokenizer):
+    """Three files of many blocks each: they take turns instead of following one another."""
+    text = "".join(f"value_{index} = total + {index}\n" for index in range(200))
+    files = [document(text, f"{name}.py") for name in "abc"]
+    opening = [
+        block.placed[0].segment.turn.document for block in stream_of(files, tokenizer, rate=0.0)
+    ]
+    assert len(opening) > 60
+    assert all(len(set(opening[at : at + 3])) == 3 for at in range(45))
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.5, 1.0])
