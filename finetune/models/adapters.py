@@ -1,6 +1,8 @@
 """Low-rank adapters: attached, counted, saved, loaded."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +25,7 @@ def add_lora(model: PreTrainedModel, lora: Lora, seed: int) -> PeftModel:
         target_modules=list(targets),
         task_type="CAUSAL_LM",
     )
-    with torch.random.fork_rng(), warnings.catch_warnings():
-        # PEFT asks transformers under a name that transformers is about to drop.
-        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
+    with torch.random.fork_rng(), _without_noise():
         torch.manual_seed(seed)
         adapted: Any = get_peft_model(model, config)
     return adapted
@@ -33,5 +33,14 @@ def add_lora(model: PreTrainedModel, lora: Lora, seed: int) -> PeftModel:
 
 def load_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:
     """`model` with the adapter of `folder` attached, for inference."""
-    adapted: Any = PeftModel.from_pretrained(model, str(folder), is_trainable=False)
+    with _without_noise():
+        adapted: Any = PeftModel.from_pretrained(model, str(folder), is_trainable=False)
     return adapted
+
+
+@contextmanager
+def _without_noise() -> Iterator[None]:
+    """PEFT asks transformers under a name that transformers is about to drop."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
+        yield
