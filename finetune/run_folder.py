@@ -130,13 +130,18 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """A folder to fill that takes the name `path` only once the block ends without an error."""
-    aside = path.with_name(f".{path.name}.partial")
+    aside, old = path.with_name(f".{path.name}.partial"), path.with_name(f".{path.name}.old")
+    if old.exists() and not path.exists():  # a kill came between the two renames below
+        old.rename(path)
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    yield aside
+    try:
+        yield aside
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
     _open_to_readers(aside)
     sync_tree(aside)
-    old = path.with_name(f".{path.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if path.exists():
         path.rename(old)

@@ -1,4 +1,4 @@
-"""prepare -> train -> merge -> evaluate -> release -> push: the only place that sees a whole run.
+"""prepare -> train -> merge -> evaluate -> release -> push: how a run goes from one to the next.
 
 Each stage reads what the one before it left in the run folder, is skipped when it is done and
 nothing that it stands on has changed, and says in one line what it did. The rooms that do the
@@ -19,6 +19,7 @@ from finetune.preflight import refuse_missing_base, refuse_problems
 from finetune.recipe import LoadedRecipe, Recipe, load_recipe
 from finetune.recipe.schema import Pretrained, Scratch
 from finetune.run_folder import RunFolder, digest_of, locked, read_json, sha256_of, write_text
+from finetune.training.basis import training_basis
 
 if TYPE_CHECKING:
     from finetune.sequences import BlockStream
@@ -129,7 +130,7 @@ def training_stream(job: Job) -> "BlockStream":
 
 def train(job: Job) -> None:
     """Start the launcher that the recipe's engine names, unless training is done."""
-    from finetune.training.basis import refuse_other_checkpoints, training_basis
+    from finetune.training.basis import refuse_other_checkpoints
     from finetune.training.batches import plan_batches
     from finetune.training.launch import launch, launch_command, num_processes
 
@@ -138,11 +139,14 @@ def train(job: Job) -> None:
     if _is_done(job, "train", basis):
         return
     refuse_other_checkpoints(job.run, basis)
-    plan_batches(job.recipe.train, job.recipe.sequences.length, num_processes(job.recipe.engine))
+    processes = num_processes(job.recipe.engine)
+    if job.recipe.engine == "ddp" and processes < 2:
+        raise UserError("engine: ddp needs two GPUs and this machine has one; use single")
+    plan_batches(job.recipe.train, job.recipe.sequences.length, processes)
     _write_recipe(job)
     source = job.loaded.source.file.resolve()
     command = launch_command(job.recipe.engine, source, job.overrides, job.run.path.parent)
-    code = launch(command)
+    code = launch(command, processes)
     if code == 143:
         raise SystemExit(143)
     if code != 0 or not job.ledger.is_done("train"):
@@ -152,6 +156,7 @@ def train(job: Job) -> None:
 
 def merge(job: Job) -> None:
     """Plain weights in merged/, proven equal to what training made."""
+    job.ledger.refuse_changes("train", training_basis(job.recipe, job.run))
     basis = basis_of("merge", job.recipe, _inputs(job, "train"))
     if _is_done(job, "merge", basis):
         return
@@ -164,7 +169,7 @@ def merge(job: Job) -> None:
     assert base.folder is not None
     with job.ledger.recording("merge", basis) as outcome:
         held_out = read_documents(job.run.holdout_corpus)
-        length = job.recipe.sequences.length
+        length = min(job.recipe.sequences.length, 1024)  # all logits are kept for comparison
         tokenizer = CodeTokenizer(base.folder)
         probe = measuring_set(held_out, "left_to_right", tokenizer, length, 4 * length)
         proof = merge_run(job.run, base, job.recipe.tune.method, probe.blocks)
@@ -178,6 +183,7 @@ def merge(job: Job) -> None:
 
 def evaluate(job: Job) -> None:
     """scores.json: base and tuned side by side on held-out code."""
+    job.ledger.refuse_changes("train", training_basis(job.recipe, job.run))
     basis = basis_of("evaluate", job.recipe, _inputs(job, "merge"))
     if _is_done(job, "evaluate", basis):
         return
@@ -215,7 +221,7 @@ def release(job: Job) -> None:
     publish = job.recipe.publish
     if publish is None:
         raise UserError("publish: missing; a release needs at least publish.repo")
-    basis = basis_of("release", job.recipe, _inputs(job, "merge", "evaluate"))
+    basis = _release_basis(job)
     gate = read_json(job.run.scores)["gate"]
     if not gate["passed"] and not job.despite_gate:
         raise Refused(f"release: the gate did not pass: {'; '.join(gate['reasons'])}")
@@ -244,6 +250,10 @@ def release(job: Job) -> None:
     _say(job, "release")
 
 
+def _release_basis(job: Job) -> Basis:
+    return basis_of("release", job.recipe, _inputs(job, "merge", "evaluate"))
+
+
 def _describe(recipe: Recipe, base: BaseFacts) -> str:
     if isinstance(recipe.base, Scratch):
         return "a GPT-BigCode model made from scratch in the same run"
@@ -264,7 +274,9 @@ def push(job: Job) -> str:
         raise UserError(f"{job.run.path}: `release` has not run; run `finetune release` first")
     from finetune.publishing import push_to_folder
 
-    return push_to_folder(job.run.release, Path(publish.hub), publish.repo, publish.private)
+    with locked(job.run):
+        job.ledger.refuse_changes("release", _release_basis(job))
+        return push_to_folder(job.run.release, Path(publish.hub), publish.repo, publish.private)
 
 
 STAGES: dict[str, Callable[[Job], None]] = {
@@ -289,7 +301,8 @@ def run_stages(job: Job, stages: Sequence[str], redo: str | None = None) -> None
     settle_device()
     with locked(job.run):
         if redo:
-            clear(job, redo)
+            with locked(job.run, "train"):  # a training started by hand holds this one alone
+                clear(job, redo)
         for name in stages:
             STAGES[name](job)
             report(job)
@@ -327,7 +340,7 @@ def clear(job: Job, stage: str) -> None:
     }
     job.ledger.forget(stage)
     order = list(STAGES)
-    for name in order[order.index(stage) :]:
+    for name in reversed(order[order.index(stage) :]):
         for path in left[name]:
             if path.is_dir():
                 shutil.rmtree(path)

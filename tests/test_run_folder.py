@@ -162,3 +162,27 @@ def test_a_run_is_free_again_after_an_error(tmp_path):
         raise RuntimeError
     with locked(run):
         pass
+
+
+def test_a_folder_that_failed_leaves_nothing_aside(tmp_path):
+    def fill(folder):
+        (folder / "weights").write_bytes(b"half")
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError), whole_folder(tmp_path / "merged") as folder:
+        fill(folder)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_kill_between_the_two_renames_loses_nothing(tmp_path):
+    (tmp_path / ".merged.old").mkdir()
+    (tmp_path / ".merged.old" / "weights").write_bytes(b"old")
+    with pytest.raises(RuntimeError), whole_folder(tmp_path / "merged"):
+        raise RuntimeError
+    assert (tmp_path / "merged" / "weights").read_bytes() == b"old"
+
+
+def test_a_whole_folder_is_readable_by_others(tmp_path):
+    with whole_folder(tmp_path / "merged") as folder:
+        (folder / "weights").touch(mode=0o600)
+    assert (tmp_path / "merged" / "weights").stat().st_mode & 0o077

@@ -8,13 +8,14 @@ from typing import Any
 from data_formats.document import Document
 from finetune.evaluation.line_problems import LineProblem, line_problems
 from finetune.generation.infill import infill_lines
-from finetune.models.load import load_model
+from finetune.models.load import best_device, load_model
 from finetune.models.measure import LAYOUTS, Measured, MeasuringSet, measure, measuring_set
 from finetune.recipe.schema import Evaluate
 from finetune.tokenizer import CodeTokenizer
 
 METRIC = Path(__file__).parent / "metrics" / "infilling_exact_match"
-BLOCKS_AT_ONCE = 8
+TOKENS_AT_ONCE = 4096
+"""Per forward pass; its logits are 4096 x 49152 x 4 bytes, 0.8 GB, for StarCoder."""
 SAMPLES = 12
 """Completions that the report shows."""
 
@@ -59,10 +60,12 @@ def score_model(
     folder: Path, inputs: HeldOut, section: Evaluate, *, trust_remote_code: bool
 ) -> ModelScores:
     """Losses and completions of the model in `folder`."""
-    model = load_model(folder, trust_remote_code=trust_remote_code)
-    model.eval()
+    loaded: Any = load_model(folder, trust_remote_code=trust_remote_code)
+    model = loaded.to(best_device()).eval()
     losses = {
-        language: {layout: measure(model, one, BLOCKS_AT_ONCE) for layout, one in sets.items()}
+        language: {
+            layout: measure(model, one, _blocks_at_once(one)) for layout, one in sets.items()
+        }
         for language, sets in inputs.sets.items()
     }
     completions = infill_lines(
@@ -72,6 +75,11 @@ def score_model(
         max_new_tokens=section.max_new_tokens,
     )
     return ModelScores(losses, completions)
+
+
+def _blocks_at_once(measured: MeasuringSet) -> int:
+    length = len(measured.blocks[0].input_ids) if measured.blocks else 1
+    return max(1, TOKENS_AT_ONCE // length)
 
 
 def scores_json(

@@ -25,7 +25,7 @@ def add_lora(model: PreTrainedModel, lora: Lora, seed: int) -> PeftModel:
         target_modules=list(targets),
         task_type="CAUSAL_LM",
     )
-    with torch.random.fork_rng(), _without_noise():
+    with torch.random.fork_rng(devices=_own_gpu()), _without_noise():
         torch.manual_seed(seed)
         adapted: Any = get_peft_model(model, config)
     return adapted
@@ -36,6 +36,10 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:
     with _without_noise():
         adapted: Any = PeftModel.from_pretrained(model, str(folder), is_trainable=False)
     return adapted
+
+
+def _own_gpu() -> list[int]:
+    return [torch.cuda.current_device()] if torch.cuda.is_available() else []
 
 
 @contextmanager

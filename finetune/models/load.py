@@ -18,6 +18,11 @@ DROPOUTS = (
 """Names that configurations give to their dropout rates."""
 
 
+def best_device() -> torch.device:
+    """Where a single process measures: the first GPU, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def load_model(
     folder: Path,
     *,

@@ -132,8 +132,8 @@ class SourceCode(BaseModel):
     licence: str | None = None
     """SPDX id of these files, where the package's metadata does not state one."""
     weight: Annotated[float, Field(ge=0.0)] | None = None
-    """Share of training tokens. Sources without a weight split the rest by size; 0 means
-    measured but not trained on."""
+    """Share of the training text, in characters. Sources without a weight split the rest by size;
+    0 means measured but not trained on."""
 
 
 class Curate(BaseModel):

@@ -61,6 +61,7 @@ class Counts:
     """What the packer did, for the report: nothing is split, padded or left out uncounted."""
 
     documents: int = 0
+    """Placed to their end; counted again at every pass."""
     segments: int = 0
     psm: int = 0
     spm: int = 0
@@ -121,7 +122,6 @@ class Packer:
             turn = self.order.next()
             if turn is None:
                 return
-            self.counts.documents += 1
             self._pending.append(self._candidate(turn, 0))
 
     def _candidate(self, turn: Turn, start: int, starts: Sequence[int] = ()) -> Candidate:
@@ -201,6 +201,8 @@ class Packer:
         counts.windows += 1
         counts.segments += len(window)
         for segment in window:
+            text = self.documents[segment.turn.document].text
+            counts.documents += segment.end == len(text)
             cut = segment.written.cut
             counts.psm += cut is not None and cut.layout == "psm"
             counts.spm += cut is not None and cut.layout == "spm"

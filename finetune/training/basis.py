@@ -23,11 +23,11 @@ def training_basis(recipe: Recipe, run: RunFolder) -> Basis:
 
 
 def refuse_other_checkpoints(run: RunFolder, basis: Basis) -> None:
-    """Raise UserError where an interrupted run was started with other keys."""
+    """Raise UserError where an interrupted run stood on other keys, another corpus or base."""
     newest = newest_checkpoint(run.checkpoints)
     if newest is None:
         return
-    stored = read_json(newest / "state.json")["keys"]
-    changed = Basis(basis.keys, {}).changes(Basis(stored, {}))
+    stored = read_json(newest / "state.json")
+    changed = basis.changes(Basis(stored["keys"], stored["inputs"]))
     if changed:
         raise UserError(changed_message(run, "train", changed))

@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from finetune.errors import UserError
 from finetune.run_folder import read_json, sha256_of, sync_tree, write_json
 
 NAME = re.compile(r"^step-(\d+)$")
@@ -31,7 +32,10 @@ def is_whole(path: Path) -> bool:
     listing = path / "checkpoint.json"
     if not NAME.match(path.name) or not listing.is_file():
         return False
-    digests = read_json(listing)["files"]
+    try:
+        digests = read_json(listing)["files"]
+    except (ValueError, KeyError):
+        return False  # cut off in the middle
     return all((path / n).is_file() and sha256_of(path / n) == d for n, d in digests.items())
 
 
@@ -71,7 +75,7 @@ def save_checkpoint(
         sync_tree(aside)
         shutil.rmtree(final, ignore_errors=True)
         aside.rename(final)
-        _rotate(folder, keep)
+        _rotate(folder, step, keep)
     accelerator.wait_for_everyone()
     return final
 
@@ -93,18 +97,35 @@ def load_checkpoint(
     optimizer: Any,
 ) -> dict[str, Any]:
     """Put weights, optimiser and this rank's RNG back; returns the stored state."""
-    import torch
-
     if hasattr(model, "load_checkpoint"):
+        _refuse_other_ranks(path, accelerator.num_processes)
         model.load_checkpoint(str(path), tag="deepspeed", load_module_strict=False)
     else:
         _load_plain(path, accelerator.unwrap_model(model), optimizer)
-    rng = torch.load(path / f"rng-{accelerator.process_index}.pt", weights_only=True)
-    torch.set_rng_state(rng["cpu"])
-    if "cuda" in rng:
-        torch.cuda.set_rng_state(rng["cuda"])
+    _restore_rng(path / f"rng-{accelerator.process_index}.pt")
     state: dict[str, Any] = read_json(path / "state.json")
     return state
+
+
+def _refuse_other_ranks(path: Path, processes: int) -> None:
+    stored = read_json(path / "state.json")["processes"]
+    if stored != processes:
+        raise UserError(
+            f"{path}: sharded over {stored} processes, and {processes} were started; resume with "
+            f"{stored}, or run again with --redo train"
+        )
+
+
+def _restore_rng(file: Path) -> None:
+    """Dropout goes on where it stopped; a rank that the checkpoint does not know starts afresh."""
+    import torch
+
+    if not file.is_file():
+        return
+    rng = torch.load(file, map_location="cpu", weights_only=True)
+    torch.set_rng_state(rng["cpu"])
+    if "cuda" in rng and torch.cuda.is_available():
+        torch.cuda.set_rng_state(rng["cuda"])
 
 
 def _load_plain(folder: Path, model: Any, optimizer: Any) -> None:
@@ -117,7 +138,8 @@ def _load_plain(folder: Path, model: Any, optimizer: Any) -> None:
     with torch.no_grad():
         for name, parameter in own.items():
             parameter.copy_(stored[name])
-    optimizer.load_state_dict(torch.load(folder / "optimizer.pt", weights_only=True))
+    state = torch.load(folder / "optimizer.pt", map_location="cpu", weights_only=True)
+    optimizer.load_state_dict(state)
 
 
 def _rng_state() -> dict[str, Any]:
@@ -129,9 +151,14 @@ def _rng_state() -> dict[str, Any]:
     return state
 
 
-def _rotate(folder: Path, keep: int) -> None:
-    """Keep the newest `keep`; leftovers of interrupted writes go as well."""
-    for path in sorted(folder.glob("step-*"), key=_step)[:-keep]:
+def _rotate(folder: Path, step: int, keep: int) -> None:
+    """Keep the newest `keep` up to `step`; leftovers of interrupted writes go as well.
+
+    A checkpoint beyond `step` was found broken when the run resumed before it.
+    """
+    named = sorted(folder.glob("step-*"), key=_step)
+    whole = [path for path in named if _step(path) <= step]
+    for path in [path for path in named if path not in whole[-keep:]]:
         shutil.rmtree(path)
     for path in folder.glob(".step-*.partial"):
         shutil.rmtree(path)

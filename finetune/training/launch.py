@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+import psutil
+
 from finetune.shipped import shipped
 
 CPU_PROCESSES = 2
@@ -63,19 +65,23 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def launch(command: list[str]) -> int:
+def launch(command: list[str], processes: int) -> int:
     """Run the launcher to its end and return its exit code; 143 where SIGTERM came.
 
-    SIGTERM is handed on to every process of the launch, which saves before it ends.
+    SIGTERM is handed on to the ranks, which save before they end; the launcher itself is spared,
+    for it would end its ranks, or leave them alone, before they are done.
     """
     environment = {**os.environ, "TOKENIZERS_PARALLELISM": "false"}
-    environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1))))
+    environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
+    environment.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "3600")  # seconds to save in
     terminated = False
 
     def hand_on(number: int, _: FrameType | None) -> None:
         nonlocal terminated
         terminated = True
-        os.killpg(child.pid, number)
+        launcher = psutil.Process(child.pid)
+        for process in launcher.children(recursive=True) or [launcher]:
+            process.send_signal(number)
 
     child = subprocess.Popen(
         command, env=environment, start_new_session=True, preexec_fn=die_with_parent

@@ -16,8 +16,10 @@ from typing import Any
 import torch
 
 from finetune.errors import Failed
+from finetune.ledger import Basis
 from finetune.models.forward import collate, num_labels, token_losses
 from finetune.recipe.schema import Train
+from finetune.run_folder import write_text
 from finetune.sequences import Block, BlockStream
 from finetune.training.batches import BatchPlan, learning_rate
 from finetune.training.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
@@ -43,8 +45,8 @@ class Trainer:
     plan: BatchPlan
     checkpoints: Path
     log: Path
-    keys: dict[str, Any]
-    """The recipe's flat keys, stored in each checkpoint."""
+    basis: Basis
+    """What the run stands on, stored in each checkpoint."""
     show: Callable[[Line], None]
     """Called on rank 0 with every line of the log."""
     step: int = 0
@@ -52,7 +54,10 @@ class Trainer:
     """In optimiser steps alone, over all sessions of the run."""
     elapsed: float = 0.0
     """In all, over all sessions: steps, validation, checkpoints."""
+    asked: bool = False
+    """Whether this rank was sent SIGTERM."""
     stop: bool = False
+    """Whether all ranks have agreed to stop."""
     _began: float = field(init=False, default=0.0)
 
     def run(self) -> None:
@@ -125,7 +130,7 @@ class Trainer:
 
     def _agree(self, nats: float, labels: int) -> tuple[float, bool]:
         """The global loss, and whether any rank was asked to stop."""
-        mine = torch.tensor([nats, float(self.stop)], dtype=torch.float64)
+        mine = torch.tensor([nats, float(self.asked)], dtype=torch.float64)
         total = self.accelerator.reduce(mine.to(self.accelerator.device), reduction="sum")
         loss = float(total[0]) / max(1, labels)
         if not torch.isfinite(total).all():
@@ -158,7 +163,9 @@ class Trainer:
             "seconds": self.seconds,
             "elapsed": self.elapsed,
             "stream": self.stream.state(),
-            "keys": self.keys,
+            "keys": self.basis.keys,
+            "inputs": self.basis.inputs,
+            "processes": self.accelerator.num_processes,
         }
         save_checkpoint(
             self.checkpoints,
@@ -194,7 +201,7 @@ class Trainer:
         self.show(line)
 
     def _ask_to_stop(self, *_: object) -> None:
-        self.stop = True
+        self.asked = True
 
 
 def _forget_lines_after(log: Path, step: int) -> None:
@@ -207,4 +214,4 @@ def _forget_lines_after(log: Path, step: int) -> None:
             continue  # the kill came in the middle of a line
         if json.loads(text)["step"] <= step:
             kept.append(text)
-    log.write_text("".join(kept), encoding="utf-8")
+    write_text(log, "".join(kept))

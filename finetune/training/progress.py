@@ -1,5 +1,6 @@
 """The progress bar of rank 0. Without a terminal it prints a line now and then."""
 
+import atexit
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ def make_progress(steps: int) -> Callable[[dict[str, Any]], None]:
     bar = Progress(*columns, TextColumn("{task.fields[status]}"), console=console)
     task = bar.add_task("train", total=steps, status="")
     every = max(1, steps // 10)
+    atexit.register(bar.stop)  # whatever ends the run, the terminal gets its cursor back
 
     def show(line: dict[str, Any]) -> None:
         if "resumed" in line:

@@ -29,6 +29,8 @@ def train(recipe: Recipe, run: RunFolder) -> None:
 
     Raises UserError (before any training) and Failed (a proof did not hold) on every rank.
     """
+    if isinstance(recipe.base, Pretrained) and base_facts(recipe.base, run).folder is None:
+        fetch(recipe.base)
     basis = training_basis(recipe, run)
     refuse_other_checkpoints(run, basis)
     settle_device()
@@ -64,7 +66,7 @@ def _make_trainer(recipe: Recipe, run: RunFolder, basis: Basis, accelerator: Any
     from finetune.training.progress import make_progress
 
     facts = base_facts(recipe.base, run)
-    folder = facts.folder or (fetch(recipe.base) if isinstance(recipe.base, Pretrained) else None)
+    folder = facts.folder
     if folder is None:
         raise UserError(f"base: {facts.description} has no model yet; make it first")
     prove(folder, trust_remote_code=facts.trust_remote_code)
@@ -95,7 +97,7 @@ def _make_trainer(recipe: Recipe, run: RunFolder, basis: Basis, accelerator: Any
         plan=plan,
         checkpoints=run.checkpoints,
         log=run.log,
-        keys=basis.keys,
+        basis=basis,
         show=make_progress(plan.steps) if accelerator.is_main_process else lambda line: None,
     )
 
@@ -124,7 +126,7 @@ def _save(recipe: Recipe, run: RunFolder, trainer: Any, accelerator: Any) -> str
     from finetune.training.weights import gather_trainable, save_adapter, save_model
 
     model = accelerator.unwrap_model(trainer.model)
-    weights = gather_trainable(model)
+    weights = gather_trainable(model, keep=accelerator.is_main_process)
     if not accelerator.is_main_process:
         return ""
     lora = recipe.tune.method == "lora"

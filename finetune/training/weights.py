@@ -12,20 +12,23 @@ from torch import Tensor
 from finetune.errors import Failed
 
 
-def gather_trainable(model: Any) -> dict[str, Tensor]:
+def gather_trainable(model: Any, *, keep: bool) -> dict[str, Tensor]:
     """Copies on CPU of all trainable weights, one gathered at a time.
 
-    Every rank must call it. Names are those of the unwrapped model; tied weights appear once.
+    Every rank must call it; only ranks that `keep` hold copies. Names are those of the unwrapped
+    model; tied weights appear once.
     """
     return {
         name: parameter.detach().to("cpu", copy=True)
-        for name, parameter in _whole(model)
-        if parameter.requires_grad
+        for name, parameter in _whole_trainable(model)
+        if keep
     }
 
 
-def _whole(model: Any) -> Iterator[tuple[str, Any]]:
+def _whole_trainable(model: Any) -> Iterator[tuple[str, Any]]:
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
         with _gathered(parameter):
             yield name, parameter
 

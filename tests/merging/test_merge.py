@@ -45,10 +45,10 @@ def trained(tiny_tokenizer, tmp_path_factory):
     make_model(TINY, folder / "base")
     adapted = add_lora(load_model(folder / "base"), Lora(method="lora", rank=4, alpha=8), seed=0)
     noise(adapted, "lora_B")
-    save_adapter(adapted, gather_trainable(adapted), folder / "adapter")
+    save_adapter(adapted, gather_trainable(adapted, keep=True), folder / "adapter")
     full = load_model(folder / "base", dropout=0.0)
     noise(full, "c_fc")
-    save_model(full, gather_trainable(full), folder / "model")
+    save_model(full, gather_trainable(full, keep=True), folder / "model")
     return folder
 
 

@@ -249,10 +249,9 @@ def test_no_more_documents_are_held_than_the_look_ahead(tokenizer):
             turn, end = placed.segment.turn, placed.segment.end
             last = end == len(stream.documents[turn.document].text)
             unfinished.discard(turn) if last else unfinished.add(turn)
-        finished = stream.counts.documents - len(stream.state()["pending"])
         assert len(stream.state()["pending"]) <= LOOK_AHEAD
         assert len(unfinished) <= LOOK_AHEAD
-        assert finished > 0
+    assert stream.counts.documents > 300  # more than one pass
 
 
 def test_no_document_waits_for_ever(tokenizer):

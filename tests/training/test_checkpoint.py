@@ -3,8 +3,16 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from finetune.errors import UserError
 from finetune.run_folder import sha256_of
-from finetune.training.checkpoint import is_whole, newest_checkpoint
+from finetune.training.checkpoint import (
+    _refuse_other_ranks,
+    _rotate,
+    is_whole,
+    newest_checkpoint,
+)
 
 
 def write_checkpoint(folder: Path, step: int) -> Path:
@@ -47,3 +55,32 @@ def test_a_folder_still_being_written_does_not_count(tmp_path):
 
 def test_no_folder_means_no_checkpoint(tmp_path):
     assert newest_checkpoint(tmp_path / "checkpoints") is None
+
+
+def test_a_listing_cut_off_in_the_middle_is_passed_over(tmp_path):
+    write_checkpoint(tmp_path, 1)
+    listing = write_checkpoint(tmp_path, 2) / "checkpoint.json"
+    listing.write_text(listing.read_text()[:-5])
+    assert newest_checkpoint(tmp_path) == tmp_path / "step-1"
+
+
+def test_rotation_keeps_the_newest_and_clears_leftovers(tmp_path):
+    for step in (1, 2, 3):
+        write_checkpoint(tmp_path, step)
+    (tmp_path / ".step-2.partial").mkdir()
+    _rotate(tmp_path, 3, keep=2)
+    assert {path.name for path in tmp_path.iterdir()} == {"step-2", "step-3"}
+
+
+def test_rotation_never_counts_a_checkpoint_beyond_the_step_just_saved(tmp_path):
+    """Step 9 was broken, so the run went on from an earlier one and has now saved step 4."""
+    write_checkpoint(tmp_path, 4)
+    write_checkpoint(tmp_path, 9)
+    _rotate(tmp_path, 4, keep=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-4"]
+
+
+def test_shards_of_another_number_of_ranks_are_refused(tmp_path):
+    (tmp_path / "state.json").write_text('{"processes": 4}')
+    with pytest.raises(UserError, match="sharded over 4 processes, and 2 were started"):
+        _refuse_other_ranks(tmp_path, 2)

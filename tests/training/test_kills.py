@@ -124,9 +124,12 @@ def test_sigterm_saves_and_ends_with_143(start, train, runs, unbroken):
     process = start("train")
     wait_for_step(runs / "tiny", 1, process)
     process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode == 143, output
-    assert "resumed from step-" in train()
+    assert process.wait(timeout=60) == 143
+    assert not holds_lock(runs / "tiny")  # no rank is left behind, still saving
+    stopped_at = losses_of_partial(runs / "tiny")[-1]
+    process.communicate()
+    assert stopped_at < 10
+    assert f"resumed from step-{stopped_at}" in train()
     assert same_weights(
         runs / "tiny" / "model" / "model.safetensors", unbroken() / "model" / "model.safetensors"
     )
@@ -163,6 +166,17 @@ def test_a_changed_key_is_named_when_an_interrupted_run_goes_on(start, train, ru
     output = train("train.learning_rate=2e-3", code=2)
     assert "train.learning_rate changed since `train` ran" in output
     assert "--redo train" in output
+
+
+def test_a_base_that_changed_under_an_interrupted_run_is_refused(start, train, runs):
+    process = start("train")
+    wait_for_step(runs / "tiny", 3, process)
+    kill_all(process)
+    weights = runs / "tiny" / "base" / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    assert "base changed since `train` ran" in train(code=2)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(train, runs):
