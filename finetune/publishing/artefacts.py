@@ -10,21 +10,11 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from finetune.licences import BASE_CARD
+from finetune.tokenizer import FILES
 
 Artefact = Literal["merged", "adapter"]
 
-_TOKENIZER = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "merges.txt",
-    "tokenizer.model",
-    "chat_template.jinja",
-    "chat_template.json",
-    "additional_chat_templates/*.jinja",
-)
+_TOKENIZER = (*FILES, "chat_template.json", "additional_chat_templates/*.jinja")
 _PAPERS = (
     "README.md",
     "LICENSE",
