@@ -24,7 +24,7 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest
 
-# Long proofs: repeated kills, more engines.
+# Long proofs: the other engines on two ranks, ZeRO-3 resumed after SIGTERM.
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
 

@@ -1,7 +1,8 @@
 """The recipe as typed, frozen objects. The string under each field is its help text.
 
-`load.py` reads YAML into these; `json_schema.py` prints them for editors. A room of the library
-receives only its own section (`recipe.data`, `recipe.train`, ...).
+`load.py` reads YAML into these; `json_schema.py` prints them for editors. Most rooms
+receive only their own section (`recipe.data`, `recipe.train`, ...); what orders the work
+(`stages`, `preflight`, `ledger`, the start of a training process) sees a whole recipe.
 """
 
 from typing import Annotated, Any, Literal
