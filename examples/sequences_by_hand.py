@@ -10,7 +10,7 @@ from rich.console import Console
 
 from data_formats.document import Document
 from finetune.recipe.schema import Fim, Sequences
-from finetune.sequences import block_stream
+from finetune.sequences import Encoder, Rule, block_stream, tokenise
 from finetune.sequences.preview import block_text, summary
 from finetune.tokenizer import CodeTokenizer, train_tokenizer
 
@@ -29,20 +29,14 @@ def main() -> None:
     ]
     with TemporaryDirectory() as folder:
         train_tokenizer(CODE.values(), vocabulary=300, positions=64, folder=Path(folder))
-        stream = block_stream(
-            documents,
-            CodeTokenizer(Path(folder)),
-            Fim(rate=0.5),
-            Sequences(length=64),
-            seed=0,
-            weights=[None],
-            epochs=1,
-        )
+        corpus = tokenise(documents, Encoder(CodeTokenizer(Path(folder))))
+        rules = [Rule(Fim(rate=0.5))]  # one per source
+        stream = block_stream(corpus, rules, Sequences(length=64), seed=0, epochs=1)
         console = Console(highlight=False)
         for block in stream:
-            console.print(block_text(block, documents, stream.packer.tokenizer))
-        for line in summary(stream.counts, nominal=0.5):
-            console.print(line)
+            console.print(block_text(block, corpus))
+        for line in summary(stream):
+            console.print(line, soft_wrap=True)
 
 
 if __name__ == "__main__":

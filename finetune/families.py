@@ -42,13 +42,25 @@ class Sentinels:
     prefix: str
     middle: str
     suffix: str
-    pad: str
+    pad: str | None = None
 
 
 SENTINEL_SPELLINGS = (
+    # StarCoder, StarCoder2
     Sentinels(prefix="<fim_prefix>", middle="<fim_middle>", suffix="<fim_suffix>", pad="<fim_pad>"),
+    # SantaCoder
+    Sentinels(prefix="<fim-prefix>", middle="<fim-middle>", suffix="<fim-suffix>", pad="<fim-pad>"),
+    # Qwen2.5
+    Sentinels(
+        prefix="<|fim_prefix|>",
+        middle="<|fim_middle|>",
+        suffix="<|fim_suffix|>",
+        pad="<|fim_pad|>",
+    ),
+    # DeepSeek: the suffix takes the hole's place, and the middle follows the end
+    Sentinels(prefix="<｜fim▁begin｜>", middle="<｜fim▁end｜>", suffix="<｜fim▁hole｜>"),
 )
-"""StarCoder and StarCoder2. Looked up by name: positions in a special-token list differ."""
+"""By family. Looked up by name: positions in a special-token list differ."""
 
 
 def sentinels_of(tokens: Collection[str]) -> Sentinels | None:
@@ -65,6 +77,9 @@ LORA_TARGETS = {
     "llama": ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
 }
 """By `model_type`. GPT-BigCode calls both an attention and an MLP matrix `c_proj`."""
+
+WITHOUT_FLEX_ATTENTION = ("gpt_bigcode",)
+"""Values of `model_type` for which transformers raises when it is asked for flex_attention."""
 
 EMBEDDINGS = ("wte", "embed_tokens", "lm_head", "embed_out")
 """Adapters on these merge to a broken model where the two are tied."""

@@ -23,6 +23,14 @@ SECTIONS = {
 }
 """The sections of the recipe that each stage reads, in the order of the stages."""
 
+SEQUENCE_KEYS = ("fim", "labels")
+"""Keys of a source that say how its documents are written: training reads them, not `prepare`."""
+
+FREE_KEYS = frozenset(
+    {"train.workers", "train.micro_batch", "train.checkpoint_every", "train.keep_checkpoints"}
+)
+"""What may change under a run: how the work is divided, and how often it is stored."""
+
 
 @dataclass(frozen=True)
 class Basis:
@@ -44,7 +52,18 @@ class Basis:
 def basis_of(stage: str, recipe: Recipe, inputs: dict[str, str]) -> Basis:
     """The basis of `stage` for a recipe; `inputs` are digests by name."""
     values = recipe.model_dump(mode="json", include=set(SECTIONS[stage]))
-    return Basis(dict(_flat(values)), inputs)
+    sources = recipe.model_dump(mode="json", include={"data"})["data"]["sources"]
+    if stage == "prepare":
+        values["data"]["sources"] = [_without(source, SEQUENCE_KEYS) for source in sources]
+    if stage == "train":
+        own = {key: [source[key] for source in sources] for key in SEQUENCE_KEYS}
+        values["data"] = {"sources": own}
+    keys = {key: value for key, value in _flat(values) if key not in FREE_KEYS}
+    return Basis(keys, inputs)
+
+
+def _without(source: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    return {key: value for key, value in source.items() if key not in keys}
 
 
 def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from finetune.base import BaseFacts, base_facts
 from finetune.corpus import locate
 from finetune.errors import UserError
-from finetune.families import target_problem
+from finetune.families import WITHOUT_FLEX_ATTENTION, target_problem
+from finetune.grammars import languages
 from finetune.licences import (
     check_licence_id,
     derivative_licence,
@@ -17,7 +18,7 @@ from finetune.licences import (
     trademark_warning,
 )
 from finetune.recipe import LoadedRecipe, Problem, Recipe
-from finetune.recipe.schema import EarlierRun, Pretrained, Scratch
+from finetune.recipe.schema import EarlierRun, Fim, Pretrained, Scratch
 from finetune.run_folder import RunFolder
 from finetune.tokenizer import fim_problem
 
@@ -43,6 +44,9 @@ def inspect(recipe: Recipe, run: RunFolder) -> Findings:
     if facts.folder is None and not isinstance(recipe.base, Scratch):
         findings.notes.append(_not_here(recipe, facts))
     _inspect_base(recipe, facts, findings)
+    problem = _attention_problem(recipe, facts)
+    if problem:
+        findings.problems.append(Problem(("train", "attention"), problem))
     _inspect_licence(recipe, facts, findings)
     return findings
 
@@ -104,14 +108,55 @@ def _inspect_base(recipe: Recipe, facts: BaseFacts, findings: Findings) -> None:
             findings.problems.append(Problem(("tune", "targets"), problem))
     if facts.folder is not None and not isinstance(recipe.base, Scratch):
         _inspect_tokenizer(recipe, facts, findings)
-    if recipe.fim.rate == 1.0:
+    _inspect_fim(recipe, findings)
+
+
+def _attention_problem(recipe: Recipe, facts: BaseFacts) -> str | None:
+    """Why the kernel is not for this recipe; whether it is installed, training finds out."""
+    train = recipe.train
+    if train.attention == "flex_attention":
+        if facts.model_type in WITHOUT_FLEX_ATTENTION:
+            return f"transformers has no flex_attention for {facts.model_type}; set it to sdpa"
+        if recipe.sequences.isolate_documents:
+            return (
+                "nothing proves that flex_attention keeps packed documents apart; set it to sdpa, "
+                "or sequences.isolate_documents to false"
+            )
+    if train.attention.startswith("flash_attention") and train.precision == "fp32":
+        return f"{train.attention} has no fp32; set train.precision to bf16, or this to sdpa"
+    if train.attention == "flash_attention_3" and train.dropout > 0:
+        # transformers leaves out what a kernel does not take, and says nothing.
+        return "flash_attention_3 would ignore train.dropout; set that to 0, or this to sdpa"
+    return None
+
+
+def _inspect_fim(recipe: Recipe, findings: Findings) -> None:
+    """Notes on what is allowed and seldom meant; each once, however many sources share it."""
+    fims = _fims(recipe)
+    if any(fim.rate == 1.0 for fim in fims):
         findings.notes.append("fim.rate 1.0 harms left-to-right completion; up to 0.9 does not")
+    if any(fim.rate and not fim.kinds.keys() & {"character", "cursor"} for fim in fims):
+        findings.notes.append(
+            "fim.cut: without a share of `character` or `cursor` a model learns little of spans "
+            "within lines"
+        )
+    if any(fim.rate and "syntax" in fim.kinds for fim in fims):
+        known = sorted(name for name, is_here in languages().items() if is_here)
+        findings.notes.append(
+            f"fim.cut: syntax is known here for {', '.join(known)}; files in other languages are "
+            "cut by character, and counted (pip install 'finetune-code[syntax]' adds parsers)"
+        )
+
+
+def _fims(recipe: Recipe) -> list[Fim]:
+    """How each source is written."""
+    return [recipe.fim.changed_by(source.fim) for source in recipe.data.sources]
 
 
 def _inspect_tokenizer(recipe: Recipe, facts: BaseFacts, findings: Findings) -> None:
     assert facts.folder is not None
     try:
-        problem = fim_problem(facts.folder) if recipe.fim.rate > 0 else None
+        problem = fim_problem(facts.folder) if any(fim.rate for fim in _fims(recipe)) else None
     except UserError as error:
         findings.problems.append(Problem(("base",), str(error)))
         return

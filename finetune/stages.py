@@ -108,31 +108,22 @@ def _make_base(base: Scratch, run: RunFolder) -> str:
     return f"a base of {parameters:,} parameters"
 
 
-def training_stream(job: Job) -> "BlockStream":
+def preview_stream(job: Job) -> "BlockStream":
     """The blocks that training will see, from the first on; prepares the run first if need be."""
-    from finetune.corpus import read_documents
-    from finetune.sequences import block_stream
-    from finetune.tokenizer import CodeTokenizer
+    from finetune.training.blocks import training_blocks
 
     refuse_missing_base(job.loaded, job.run)
     run_stages(job, ["prepare"])
     folder = job.base.folder
     assert folder is not None, "checked by Job.base"
-    return block_stream(
-        read_documents(job.run.train_corpus),
-        CodeTokenizer(folder),
-        job.recipe.fim,
-        job.recipe.sequences,
-        seed=job.recipe.train.seed,
-        weights=[source.weight for source in job.recipe.data.sources],
-    )
+    return training_blocks(job.recipe, job.run, folder)
 
 
 def train(job: Job) -> None:
     """Start the launcher that the recipe's engine names, unless training is done."""
     from finetune.training.basis import refuse_other_checkpoints
     from finetune.training.batches import plan_batches
-    from finetune.training.launch import launch, launch_command, num_processes
+    from finetune.training.launch import launch, launch_command, num_gpus, num_processes
 
     assert job.base.folder is not None
     basis = training_basis(job.recipe, job.run)
@@ -142,7 +133,10 @@ def train(job: Job) -> None:
     processes = num_processes(job.recipe.engine)
     if job.recipe.engine == "ddp" and processes < 2:
         raise UserError("engine: ddp needs two GPUs and this machine has one; use single")
+    if job.recipe.train.attention.startswith("flash") and num_gpus() == 0:
+        raise UserError(f"train.attention: {job.recipe.train.attention} needs a GPU; use sdpa")
     plan_batches(job.recipe.train, job.recipe.sequences.length, processes)
+    _tokenise(job, job.base.folder)
     _write_recipe(job)
     source = job.loaded.source.file.resolve()
     command = launch_command(job.recipe.engine, source, job.overrides, job.run.path.parent)
@@ -154,24 +148,33 @@ def train(job: Job) -> None:
     _say(job, "train")
 
 
+def _tokenise(job: Job, base: Path) -> None:
+    """Have the corpus as token ids before the ranks ask for it, and say what it comes to."""
+    from finetune.sequences.preview import encoding
+    from finetune.training.blocks import training_blocks
+
+    corpus = training_blocks(job.recipe, job.run, base).corpus
+    words = [f"{corpus.num_tokens:,} in {len(corpus):,} documents", *encoding(corpus)]
+    print(f"tokens: {'; '.join(words)}", file=sys.stderr, flush=True)
+
+
 def merge(job: Job) -> None:
     """Plain weights in merged/, proven equal to what training made."""
     job.ledger.refuse_changes("train", training_basis(job.recipe, job.run))
     basis = basis_of("merge", job.recipe, _inputs(job, "train"))
     if _is_done(job, "merge", basis):
         return
-    from finetune.corpus import read_documents
     from finetune.merging.merge import merge as merge_run
     from finetune.models.measure import measuring_set
+    from finetune.sequences import open_corpus
     from finetune.tokenizer import CodeTokenizer
 
     base = job.base
     assert base.folder is not None
     with job.ledger.recording("merge", basis) as outcome:
-        held_out = read_documents(job.run.holdout_corpus)
+        held_out = open_corpus(job.run.holdout_corpus, CodeTokenizer(base.folder))
         length = min(job.recipe.sequences.length, 1024)  # all logits are kept for comparison
-        tokenizer = CodeTokenizer(base.folder)
-        probe = measuring_set(held_out, "left_to_right", tokenizer, length, 4 * length)
+        probe = measuring_set(held_out, "left_to_right", length, 4 * length)
         proof = merge_run(job.run, base, job.recipe.tune.method, probe.blocks)
         outcome.summary = (
             f"largest logit difference {proof.max_abs_logit_difference:.2g} of "
@@ -190,6 +193,7 @@ def evaluate(job: Job) -> None:
     from finetune.corpus import read_documents
     from finetune.evaluation.score import held_out, score_model, scores_json
     from finetune.run_folder import write_json
+    from finetune.sequences import open_corpus
     from finetune.tokenizer import CodeTokenizer
 
     base, section = job.base, job.recipe.evaluate
@@ -197,8 +201,8 @@ def evaluate(job: Job) -> None:
     trust = base.trust_remote_code
     with job.ledger.recording("evaluate", basis) as outcome:
         documents = read_documents(job.run.holdout_corpus)
-        tokenizer = CodeTokenizer(base.folder)
-        inputs = held_out(documents, section, tokenizer, job.recipe.sequences.length)
+        corpus = open_corpus(job.run.holdout_corpus, CodeTokenizer(base.folder))
+        inputs = held_out(corpus, documents, section, job.recipe.sequences.length)
         before = score_model(base.folder, inputs, section, trust_remote_code=trust)
         after = score_model(job.run.merged, inputs, section, trust_remote_code=trust)
         scores = scores_json(before, after, inputs, section)

@@ -14,6 +14,7 @@ from typing import Any
 
 from finetune.errors import UserError
 from finetune.families import END_OF_DOCUMENT, STARCODER_SPECIAL_TOKENS, sentinels_of
+from finetune.run_folder import digest_of
 
 PROBE = (
     "def f_12(x):\n\tif x >= 3.14159:  # 日本 é 🙂\r\n        return [x, 2026, 0x1F] * 100\n\n\n"
@@ -69,13 +70,25 @@ class CodeTokenizer:
         return {t["id"]: t["content"] for t in added if t["special"] or BRACKETED(t["content"])}
 
     @cached_property
+    def content_json(self) -> dict[str, Any]:
+        """The same tokenizer without special tokens: `<fim_middle>` in a file is plain text.
+
+        Nothing is cut off or filled up either, whatever the files ask for.
+        """
+        kept = [token for token in self._json["added_tokens"] if token["id"] not in self._names]
+        plain = {"added_tokens": kept, "post_processor": None, "truncation": None, "padding": None}
+        return {**self._json, **plain}
+
+    @cached_property
+    def digest(self) -> str:
+        """Of what decides the ids of content."""
+        return digest_of(self.content_json)
+
+    @cached_property
     def _content(self) -> Any:
-        """The same tokenizer without special tokens: `<fim_middle>` in a file is plain text."""
         from tokenizers import Tokenizer
 
-        kept = [token for token in self._json["added_tokens"] if token["id"] not in self._names]
-        plain = {**self._json, "added_tokens": kept, "post_processor": None}
-        return Tokenizer.from_str(json.dumps(plain, ensure_ascii=False))
+        return Tokenizer.from_str(json.dumps(self.content_json, ensure_ascii=False))
 
     @cached_property
     def eod(self) -> int:
@@ -111,9 +124,18 @@ class CodeTokenizer:
         ids: list[int] = self._encoding(text).ids
         return ids
 
-    def starts(self, text: str) -> list[int]:
-        """For each token of `encode(text)`, the code point at which it starts (may repeat)."""
-        return [start for start, _ in self._encoding(text).offsets]
+    def encode_all(self, texts: list[str]) -> list[list[int]]:
+        """Ids of several texts, faster than one by one."""
+        try:
+            encodings = self._content.encode_batch_fast(texts, add_special_tokens=False)
+        except TypeError:  # one of them is no Unicode: say which character
+            return [self.encode(text) for text in texts]
+        return [encoding.ids for encoding in encodings]
+
+    def encode_with_starts(self, text: str) -> tuple[list[int], list[int]]:
+        """Ids, and for each of them the code point at which it starts (may repeat)."""
+        encoding = self._encoding(text)
+        return encoding.ids, [start for start, _ in encoding.offsets]
 
     def _encoding(self, text: str) -> Any:
         try:
@@ -133,9 +155,25 @@ class CodeTokenizer:
         text: str = self._content.decode(content, skip_special_tokens=False)
         return text
 
+    def spellings(self) -> dict[int, bytes]:
+        """The bytes of text that each content id of a byte-level vocabulary stands for."""
+        bytes_of = {char: byte for byte, char in enumerate(_byte_characters())}
+        return {
+            id_: bytes(bytes_of[char] for char in token)
+            for token, id_ in self._content.get_vocab(with_added_tokens=False).items()
+            if id_ not in self._names and all(char in bytes_of for char in token)
+        }
+
     def name(self, id_: int) -> str | None:
         """The special token's own spelling, or None for a content token."""
         return self._names.get(id_)
+
+
+def _byte_characters() -> list[str]:
+    """The printable character by which byte-level vocabularies write each byte (GPT-2's table)."""
+    printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    others = iter(range(0x100, 0x200))
+    return [chr(byte if byte in printable else next(others)) for byte in range(256)]
 
 
 def read_tokenizer_json(folder: Path) -> dict[str, Any]:

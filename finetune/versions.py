@@ -19,7 +19,16 @@ LIBRARIES = (
     "evaluate",
     "huggingface_hub",
     "safetensors",
+    "tree-sitter",
+    "tree-sitter-c",
+    "tree-sitter-cpp",
+    "tree-sitter-go",
+    "tree-sitter-java",
+    "tree-sitter-javascript",
+    "tree-sitter-rust",
+    "tree-sitter-typescript",
 )
+"""Whatever a result depends on: `syntax` cuts follow the grammars, too."""
 
 
 def toolkit() -> dict[str, Any]:

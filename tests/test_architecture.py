@@ -18,6 +18,7 @@ ORDER = [
     "errors",
     "shipped",
     "versions",
+    "grammars",
     # The recipe, and what is known without loading anything.
     "recipe",
     "families",
@@ -230,6 +231,7 @@ def files_below(folder):
         ("finetune", "finetune", "licence_texts/bigcode-openrail-m.txt"),
         ("finetune", "finetune", "publishing/card.md.j2"),
         ("finetune", "finetune", "report/page.html.j2"),
+        ("finetune", "finetune", "sequences/preview.html.j2"),
         (
             "finetune",
             "finetune",

@@ -52,6 +52,27 @@ def test_a_change_of_a_section_that_a_stage_does_not_read_is_none():
     assert changes("merge", recipe(), recipe(fim={"rate": 0.9})) == []
 
 
+def with_source(**keys):
+    return recipe(data={"sources": [{**VALUES["data"]["sources"][0], **keys}]})
+
+
+@pytest.mark.parametrize("keys", [{"fim": {"rate": 0.9}}, {"labels": "middle"}])
+def test_how_a_source_is_written_matters_to_training_and_not_to_prepare(keys):
+    (key,) = keys
+    assert changes("prepare", recipe(), with_source(**keys)) == []
+    assert changes("train", recipe(), with_source(**keys)) == [f"data.sources.{key}"]
+
+
+def test_what_a_source_reads_matters_to_prepare_and_not_to_training():
+    assert changes("prepare", recipe(), with_source(language="cpp")) == ["data.sources"]
+    assert changes("train", recipe(), with_source(language="cpp")) == []
+
+
+@pytest.mark.parametrize("key", ["workers", "micro_batch", "checkpoint_every", "keep_checkpoints"])
+def test_how_training_divides_its_work_may_change_under_a_run(key):
+    assert changes("train", recipe(), recipe(train={**VALUES["train"], key: 3})) == []
+
+
 def test_the_recipes_name_and_place_are_no_part_of_any_basis():
     assert not any("name" in sections for sections in SECTIONS.values())
 

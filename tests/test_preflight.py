@@ -133,6 +133,50 @@ def test_a_vocabulary_holds_at_least_bytes_and_special_tokens(found, vocabulary,
     assert (problems == {}) is is_enough
 
 
+@pytest.mark.parametrize("kernel", ["sdpa", "eager", "flash_attention_2", "flash_attention_3"])
+def test_kernels_that_isolate_documents_are_accepted(found, kernel):
+    assert found(f"train.attention={kernel}")[0] == {}
+
+
+@pytest.mark.parametrize("isolate", ["true", "false"])
+def test_flex_attention_is_a_problem_for_gpt_bigcode(found, isolate):
+    problems, _ = found("train.attention=flex_attention", f"sequences.isolate_documents={isolate}")
+    assert problems == {
+        "train.attention": "transformers has no flex_attention for gpt_bigcode; set it to sdpa"
+    }
+
+
+def test_flex_attention_of_another_family_is_refused_where_documents_are_isolated(
+    found, model_folder
+):
+    config = {"model_type": "llama", "n_positions": 128}
+    (model_folder / "config.json").write_text(json.dumps(config))
+    overrides = ("train.attention=flex_attention", "tune={method: full}")
+    assert found(*overrides, "sequences.isolate_documents=false")[0] == {}
+    assert found(*overrides)[0] == {
+        "train.attention": (
+            "nothing proves that flex_attention keeps packed documents apart; set it to sdpa, "
+            "or sequences.isolate_documents to false"
+        )
+    }
+
+
+@pytest.mark.parametrize("kernel", ["flash_attention_2", "flash_attention_3"])
+def test_flash_attention_in_fp32_is_a_problem(found, kernel):
+    assert found(f"train.attention={kernel}", "train.precision=fp32")[0] == {
+        "train.attention": f"{kernel} has no fp32; set train.precision to bf16, or this to sdpa"
+    }
+
+
+def test_dropout_that_flash_attention_3_would_ignore_is_a_problem(found):
+    assert found("train.attention=flash_attention_2", "train.dropout=0.1")[0] == {}
+    assert found("train.attention=flash_attention_3", "train.dropout=0.1")[0] == {
+        "train.attention": (
+            "flash_attention_3 would ignore train.dropout; set that to 0, or this to sdpa"
+        )
+    }
+
+
 def test_a_base_that_is_still_to_be_made_is_a_note(found):
     problems, notes = found("base={run: first}")
     assert problems == {}
@@ -164,3 +208,25 @@ def test_refusing_names_file_line_and_key(loaded, run):
 def test_inspecting_makes_no_run_folder(loaded, run):
     refuse_problems(loaded(), run)
     assert not run.path.exists()
+
+
+@pytest.mark.parametrize("cut", ["line", "syntax", "{line: 1, syntax: 2}"])
+def test_cuts_by_lines_or_nodes_alone_are_noted(found, cut):
+    assert any("without a share of `character`" in note for note in found(f"fim.cut={cut}")[1])
+
+
+@pytest.mark.parametrize("cut", ["character", "cursor", "{line: 1, character: 0.1}"])
+def test_a_share_of_cuts_within_lines_needs_no_note(found, cut):
+    assert not any("without a share" in note for note in found(f"fim.cut={cut}")[1])
+
+
+def test_cuts_by_syntax_name_the_languages_that_can_be_parsed(found):
+    assert any("syntax is known here for" in note for note in found("fim.cut=syntax")[1])
+
+
+def test_a_source_that_alone_asks_for_infilling_needs_the_sentinels(found, model_folder):
+    file = model_folder / "tokenizer.json"
+    file.write_text(file.read_text().replace("<fim_middle>", "<other_middle>"))
+    assert found("fim.rate=0")[0] == {}
+    problems, _ = found("fim.rate=0", "data.sources.0.fim={rate: 0.5}")
+    assert "no fill-in-the-middle sentinels" in problems["fim.rate"]

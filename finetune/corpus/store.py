@@ -1,6 +1,7 @@
 """Documents in Parquet files: what `prepare` leaves for the stages after it."""
 
 from collections.abc import Iterable, Iterator
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,58 @@ def write_documents(path: Path, documents: Iterable[Document]) -> None:
             writer.write_table(_table(batch, schema))
 
 
-def iter_documents(path: Path) -> Iterator[Document]:
-    """The documents of a corpus file, in order, a row group in memory at a time."""
+def iter_documents(path: Path, groups: Iterable[int] | None = None) -> Iterator[Document]:
+    """The documents of a corpus file, in order, a row group in memory at a time.
+
+    `groups` are the numbers of the row groups to read; all when left out.
+    """
+    from pyarrow.parquet import ParquetFile
+
+    with ParquetFile(path) as file:
+        for group in range(file.num_row_groups) if groups is None else groups:
+            for row in file.read_row_group(group, columns=list(_FIELDS)).to_pylist():
+                yield Document(**row)
+
+
+def num_groups(path: Path) -> int:
+    """Row groups of a corpus file: the parts in which it can be read."""
+    from pyarrow.parquet import read_metadata
+
+    return int(read_metadata(path).num_row_groups)
+
+
+def document_at(path: Path, index: int) -> Document:
+    """One document by its position; reads the whole row group that holds it."""
     from pyarrow.parquet import ParquetFile
 
     with ParquetFile(path) as file:
         for group in range(file.num_row_groups):
-            for row in file.read_row_group(group, columns=list(_FIELDS)).to_pylist():
-                yield Document(**row)
+            count = file.metadata.row_group(group).num_rows
+            if index < count:
+                table = file.read_row_group(group, columns=list(_FIELDS))
+                return Document(**table.slice(index, 1).to_pylist()[0])
+            index -= count
+    raise IndexError(index)
+
+
+def content_digest(path: Path) -> str:
+    """Of every document's id and source, which follow from its content and place; reads no text."""
+    from pyarrow.parquet import read_table
+
+    table = read_table(path, columns=["id", "source"]).combine_chunks()
+    digest = blake2b(digest_size=16)
+    for column in table.columns:
+        for chunk in column.chunks:
+            digest.update("\0".join(map(str, chunk.to_pylist())).encode())
+    return digest.hexdigest()
+
+
+def languages_of(path: Path) -> list[str]:
+    """The language of each document, in order; no text is read."""
+    from pyarrow.parquet import read_table
+
+    languages: list[str] = read_table(path, columns=["language"])["language"].to_pylist()
+    return languages
 
 
 def read_documents(path: Path) -> list[Document]:

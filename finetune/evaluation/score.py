@@ -11,6 +11,7 @@ from finetune.generation.infill import infill_lines
 from finetune.models.load import best_device, load_model
 from finetune.models.measure import LAYOUTS, Measured, MeasuringSet, measure, measuring_set
 from finetune.recipe.schema import Evaluate
+from finetune.sequences import TokenisedCorpus
 from finetune.tokenizer import CodeTokenizer
 
 METRIC = Path(__file__).parent / "metrics" / "infilling_exact_match"
@@ -40,19 +41,21 @@ class ModelScores:
 
 
 def held_out(
-    documents: Sequence[Document], section: Evaluate, tokenizer: CodeTokenizer, length: int
+    corpus: TokenisedCorpus, documents: Sequence[Document], section: Evaluate, length: int
 ) -> HeldOut:
-    """Measuring sets per language and layout, and the lines to fill in."""
-    layouts = list(LAYOUTS) if tokenizer.sentinels else ["left_to_right"]
-    languages = sorted({document.language for document in documents})
+    """Measuring sets per language and layout, and the lines to fill in.
+
+    `corpus` holds the same held-out files as `documents`.
+    """
+    has_sentinels = corpus.tokenizer.sentinels is not None
+    layouts = list(LAYOUTS) if has_sentinels else ["left_to_right"]
     sets = {}
-    for language in languages:
-        own = [document for document in documents if document.language == language]
+    for language in corpus.languages:
+        own = corpus.in_language(language)
         sets[language] = {
-            layout: measuring_set(own, layout, tokenizer, length, section.loss_tokens)
-            for layout in layouts
+            layout: measuring_set(own, layout, length, section.loss_tokens) for layout in layouts
         }
-    count = section.infilling_problems if tokenizer.sentinels else 0
+    count = section.infilling_problems if has_sentinels else 0
     return HeldOut(sets, line_problems(documents, count))
 
 

@@ -1,35 +1,56 @@
 """The one call through which every loss of this toolkit goes: training, validation, evaluation."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from finetune.models.kernels import document_bounds, kernel_inputs
 from finetune.sequences import Block
 from finetune.sequences.segment import IGNORED
 
-Batch = dict[str, Tensor]
+
+class Batch(TypedDict):
+    """Blocks as tensors. There is no attention mask on purpose: one would undo the isolation."""
+
+    input_ids: Tensor  # (B, L)
+    labels: Tensor  # (B, L)
+    position_ids: Tensor  # (B, L)
+    bounds: Tensor  # (N + 1,): where each of N documents begins, rows laid end to end
+    longest: int
 
 
 def collate(blocks: Sequence[Block], device: torch.device | str = "cpu") -> Batch:
-    """Blocks -> tensors. There is no attention mask on purpose: one would undo the isolation."""
+    """Blocks -> tensors, and the bounds of their documents."""
 
-    def stacked(name: str) -> Tensor:
-        return torch.from_numpy(np.stack([getattr(block, name) for block in blocks])).to(device)
+    def stacked(name: str) -> NDArray[np.int64]:
+        return np.stack([getattr(block, name) for block in blocks])  # (B, L)
 
-    return {name: stacked(name) for name in ("input_ids", "labels", "position_ids")}  # (B, L)
+    positions = stacked("position_ids")
+    bounds, longest = document_bounds(positions)  # here, where no GPU has to be waited for
+    return {
+        "input_ids": torch.from_numpy(stacked("input_ids")).to(device),
+        "labels": torch.from_numpy(stacked("labels")).to(device),
+        "position_ids": torch.from_numpy(positions).to(device),
+        "bounds": torch.from_numpy(bounds).to(device),
+        "longest": longest,
+    }
 
 
 def token_losses(model: Any, batch: Batch) -> Tensor:
     """Cross-entropy in nats of each token given those before it in its document; 0 where ignored.
 
     With the default `use_cache`, or any attention mask, transformers lets packed documents see
-    each other without a word; so neither is ever passed.
+    each other without a word; so neither is ever passed. What a kernel needs beside is.
     """
     logits = model(
-        input_ids=batch["input_ids"], position_ids=batch["position_ids"], use_cache=False
+        input_ids=batch["input_ids"],
+        position_ids=batch["position_ids"],
+        use_cache=False,
+        **kernel_inputs(model, batch["bounds"], batch["longest"]),
     ).logits  # (B, L, V)
     predicted = logits[:, :-1].flatten(0, 1).float()  # (B * (L - 1), V)
     wanted = batch["labels"][:, 1:].flatten()  # (B * (L - 1),)

@@ -7,6 +7,8 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.utils.logging import disable_progress_bar
 
+from finetune.models.kernels import refuse_missing_kernel
+
 DROPOUTS = (
     "attn_pdrop",
     "resid_pdrop",
@@ -28,15 +30,17 @@ def load_model(
     *,
     dtype: torch.dtype = torch.float32,
     dropout: float | None = None,
+    attention: str = "sdpa",
     trust_remote_code: bool = False,
 ) -> PreTrainedModel:
-    """Load safetensors weights with the sdpa kernel.
+    """Load safetensors weights with the kernel `attention`. Raises UserError where it cannot run.
 
-    sdpa isolates packed documents through restarting positions as long as no mask is passed and
-    no cache is used (`forward.token_losses`). `dropout` replaces what the config states.
+    Packed documents are kept apart by what the kernel is given (`forward.token_losses`).
+    `dropout` replaces what the config states.
     """
     disable_progress_bar()
     config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
+    refuse_missing_kernel(attention, config)
     if dropout is not None:
         for name in DROPOUTS:
             if hasattr(config, name):
@@ -45,7 +49,7 @@ def load_model(
         folder,
         config=config,
         dtype=dtype,
-        attn_implementation="sdpa",
+        attn_implementation=attention,
         use_safetensors=True,
         trust_remote_code=trust_remote_code,
     )

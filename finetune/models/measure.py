@@ -7,12 +7,11 @@ from typing import Any
 
 import torch
 
-from data_formats.document import Document
 from finetune.models.forward import collate, num_labels, token_losses
 from finetune.recipe.schema import Fim, Sequences
-from finetune.sequences import Block, block_stream
+from finetune.sequences import Block, Rule, TokenisedCorpus, block_stream
+from finetune.sequences.block import segment_text
 from finetune.sequences.segment import IGNORED
-from finetune.tokenizer import CodeTokenizer
 
 LAYOUTS = {
     "left_to_right": Fim(rate=0.0),
@@ -59,24 +58,22 @@ class MeasuringSet:
 
 
 def measuring_set(
-    documents: Sequence[Document],
+    corpus: TokenisedCorpus,
     layout: str,
-    tokenizer: CodeTokenizer,
     length: int,
     max_tokens: int,
 ) -> MeasuringSet:
     """Whole blocks of at most `max_tokens` tokens (always at least one), each document once."""
+    num_sources = 1 + int(max(corpus.rows["source"], default=0))
     stream = block_stream(
-        documents,
-        tokenizer,
-        LAYOUTS[layout],
-        Sequences(length=length, labels="middle"),
+        corpus,
+        [Rule(LAYOUTS[layout], "middle")] * num_sources,
+        Sequences(length=length),
         seed=CUTS_SEED,
-        weights=[None] * (1 + max((d.source for d in documents), default=0)),
         epochs=1,
     )
     blocks = tuple(_at_most(stream, max(1, max_tokens // length)))
-    scored = sum(_scored_bytes(block, documents, tokenizer) for block in blocks)
+    scored = sum(_scored_bytes(block, corpus) for block in blocks)
     return MeasuringSet(blocks, scored)
 
 
@@ -85,13 +82,12 @@ def _at_most(stream: Iterator[Block], limit: int) -> Iterator[Block]:
         yield block
 
 
-def _scored_bytes(block: Block, documents: Sequence[Document], tokenizer: CodeTokenizer) -> int:
+def _scored_bytes(block: Block, corpus: TokenisedCorpus) -> int:
     """Nothing precedes the first token of a segment, so left to right it has no loss."""
     total = 0
     for placed in block.placed:
-        segment, cut = placed.segment, placed.segment.written.cut
-        text = documents[segment.turn.document].text[segment.start : segment.end]
-        unscored = tokenizer.decode(segment.written.ids[:1])
+        cut, text = placed.cut, segment_text(placed, corpus)
+        unscored = corpus.tokenizer.decode([int(block.input_ids[placed.start])])
         scored = text[cut.prefix_end : cut.middle_end] if cut else text[len(unscored) :]
         total += len(scored.encode())
     return total

@@ -115,6 +115,52 @@ class Objective(BaseModel):
     """`pretrain`: every token of every document, fill-in-the-middle included."""
 
 
+CutKind = Literal["character", "line", "syntax", "cursor"]
+CutKinds = CutKind | Annotated[dict[CutKind, Annotated[float, Field(gt=0.0)]], Field(min_length=1)]
+SuffixFirst = Literal["spm", "spm_v1"]
+Labels = Literal["all", "middle"]
+
+
+class Fim(BaseModel):
+    """Fill-in-the-middle: how often a segment is cut in three and in what order it is written."""
+
+    model_config = SECTION
+    rate: Share = 0.5
+    """Share of segments that are transformed; 0 turns it off."""
+    spm: Share = 0.5
+    """Share of transformed segments written suffix first (SPM), the rest prefix first (PSM)."""
+    spm_layout: SuffixFirst = "spm"
+    """`spm` as StarCoder was trained (prefix and middle follow the middle's sentinel), or
+    `spm_v1`, in which the prefix has its own place."""
+    cut: CutKinds = "character"
+    """`character`: two points uniform over code points. `line`: at line starts. `syntax`: the
+    middle is whole nodes of the syntax tree. `cursor`: from within a line to a line's end, as an
+    editor asks. A mixture gives each a weight: `{character: 0.6, syntax: 0.4}`."""
+
+    @property
+    def kinds(self) -> dict[CutKind, float]:
+        """The mixture of cuts, by weight."""
+        return self.cut if isinstance(self.cut, dict) else {self.cut: 1.0}
+
+    def changed_by(self, own: "SourceFim | None") -> "Fim":
+        """The same with what a source says of its own."""
+        return self.model_copy(update=own.model_dump(exclude_none=True) if own else {})
+
+
+class SourceFim(BaseModel):
+    """What one source does differently; a key that is left out is as in the recipe's `fim`."""
+
+    model_config = SECTION
+    rate: Share | None = None
+    """Share of this source's segments that are transformed."""
+    spm: Share | None = None
+    """Share of the transformed ones written suffix first."""
+    spm_layout: SuffixFirst | None = None
+    """How suffix first is written."""
+    cut: CutKinds | None = None
+    """Where segments are cut."""
+
+
 class SourceCode(BaseModel):
     """Source files of a folder or of an installed Python package."""
 
@@ -133,8 +179,12 @@ class SourceCode(BaseModel):
     licence: str | None = None
     """SPDX id of these files, where the package's metadata does not state one."""
     weight: Annotated[float, Field(ge=0.0)] | None = None
-    """Share of the training text, in characters. Sources without a weight split the rest by size;
-    0 means measured but not trained on."""
+    """Share of the training tokens. Sources without a weight split the rest by size; 0 means
+    measured but not trained on."""
+    fim: SourceFim | None = None
+    """Fill-in-the-middle of this source, where it differs from the recipe's."""
+    labels: Labels | None = None
+    """Labels of this source, where they differ from `sequences.labels`."""
 
 
 class Curate(BaseModel):
@@ -163,18 +213,6 @@ class Data(BaseModel):
     curate: Curate = Curate()
 
 
-class Fim(BaseModel):
-    """Fill-in-the-middle: how often a segment is cut in three and in what order it is written."""
-
-    model_config = SECTION
-    rate: Share = 0.5
-    """Share of segments that are transformed; 0 turns it off."""
-    spm: Share = 0.5
-    """Share of transformed segments written suffix first (SPM), the rest prefix first (PSM)."""
-    cut: Literal["character"] = "character"
-    """Two cut points, uniform over the code points of the segment."""
-
-
 class Sequences(BaseModel):
     """How segments become blocks of fixed length."""
 
@@ -183,7 +221,7 @@ class Sequences(BaseModel):
     """Tokens per block."""
     isolate_documents: bool = True
     """No token attends across a document's start; positions restart there."""
-    labels: Literal["all", "middle"] = "all"
+    labels: Labels = "all"
     """`all`: loss on every token. `middle`: in a transformed segment, on the middle and its end
     only (a segment that was left as it is keeps all its labels)."""
 
@@ -243,8 +281,16 @@ class Train(BaseModel):
     """Replaces the dropout of the base's config during training."""
     precision: Literal["bf16", "fp32"] = "bf16"
     """Arithmetic of the forward pass."""
+    attention: Literal[
+        "sdpa", "eager", "flash_attention_2", "flash_attention_3", "flex_attention"
+    ] = "sdpa"
+    """Kernel. `flash_attention_*` need a GPU, their package and bf16, and 3 has no dropout;
+    `flex_attention` is refused where documents are isolated."""
     seed: Natural = 0
     """Of the data order, the cuts, the adapters and dropout."""
+    workers: Natural = 0
+    """Processes per rank that build blocks ahead. Blocks cost little: 0, in the training process
+    itself, is rarely slower."""
     validate_every: Count | None = None
     """Steps between validations; a tenth of the run when left out."""
     validation_tokens: Count = 65_536

@@ -7,16 +7,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data_formats.document import Document
+from finetune.sequences.order import Turn
 from finetune.sequences.packing import Segment
-from finetune.sequences.segment import IGNORED
+from finetune.sequences.segment import IGNORED, Cut
+from finetune.sequences.tokenised import TokenisedCorpus
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Placed:
     """Where one segment stands in a block, sentinels and end included."""
 
-    segment: Segment
+    turn: Turn
+    segment: tuple[int, int]
+    """First and last but one code point of the segment in its document."""
+    cut: Cut | None
+    roles: Sequence[tuple[str, int]]
+    """The parts in the order of writing, and how many tokens each has."""
     start: int
     end: int
 
@@ -39,40 +45,50 @@ def make_block(window: Sequence[Segment], *, length: int, isolate: bool, pad: in
     is a document of its own.
     """
     input_ids = np.full(length, pad, dtype=np.int64)  # (L,)
-    labels = np.full(length, IGNORED, dtype=np.int64)  # (L,)
     position_ids = np.arange(length, dtype=np.int64)  # (L,)
     placed, at = [], 0
     for segment in window:
-        end = at + segment.length
-        assert end <= length, "the packer never hands out more than fits"
-        input_ids[at:end] = segment.written.ids
-        labels[at:end] = segment.written.labels
+        start = at
+        for piece in segment.written.pieces:
+            input_ids[at : at + len(piece)] = piece
+            at += len(piece)
+        assert at - start == segment.length, "a segment is as long as was counted"
         if isolate:
-            position_ids[at:end] = np.arange(segment.length)
-            labels[at] = IGNORED
-        placed.append(Placed(segment, at, end))
-        at = end
+            position_ids[start:at] -= start
+        written, bounds = segment.written, (segment.start, segment.end)
+        placed.append(Placed(segment.turn, bounds, written.cut, written.roles, start, at))
+    assert at <= length, "the packer never hands out more than fits"
     if isolate:
-        position_ids[at:] = np.arange(length - at)
+        position_ids[at:] -= at
+    labels = input_ids.copy()  # (L,)
+    labels[at:] = IGNORED
+    for segment, one in zip(window, placed, strict=True):
+        masked = segment.written.num_context if segment.rule.labels == "middle" else 0
+        labels[one.start : one.start + max(masked, int(isolate))] = IGNORED
     return Block(input_ids, labels, position_ids, tuple(placed))
 
 
-def as_json(block: Block, documents: Sequence[Document]) -> dict[str, Any]:
+def segment_text(placed: Placed, corpus: TokenisedCorpus) -> str:
+    """The original text of a segment."""
+    start, end = placed.segment
+    return corpus.read(placed.turn.document).text[start:end]
+
+
+def as_json(block: Block, corpus: TokenisedCorpus) -> dict[str, Any]:
     """What `finetune preview --json` prints for a block."""
     described = []
     for placed in block.placed:
-        segment, cut = placed.segment, placed.segment.written.cut
-        document = documents[segment.turn.document]
+        cut = placed.cut
         described.append(
             {
-                "id": document.id,
-                "path": document.path,
+                "id": corpus.id_of(placed.turn.document),
+                "path": corpus.describe(placed.turn.document).path,
                 "start": placed.start,
                 "end": placed.end,
                 "layout": cut.layout if cut else None,
                 "prefix_end": cut.prefix_end if cut else None,
                 "middle_end": cut.middle_end if cut else None,
-                "segment": document.text[segment.start : segment.end],
+                "segment": segment_text(placed, corpus),
             }
         )
     return {

@@ -2,17 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from data_formats.document import Document
+import numpy as np
+from numpy.typing import NDArray
+
 from finetune.sequences.draws import shuffled
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Turn:
     """One document at one pass over its source."""
 
     document: int
-    """Position in the list of documents."""
+    """Position in the corpus."""
     epoch: int
 
 
@@ -20,49 +23,73 @@ class Turn:
 class DocumentOrder:
     """An endless (or, with `epochs`, finite) deterministic sequence of turns.
 
-    The source that lies furthest behind its share of the characters handed out so far comes next,
-    so a mixture is exact at every moment and not only on average.
+    The source that lies furthest behind its share of the tokens handed out so far comes next,
+    so a mixture is exact at every moment and not only on average. Four bytes of memory per
+    document for the members of a source, and four for their order.
     """
 
-    documents: Sequence[Document]
+    sizes: NDArray[Any]
+    """Tokens by document."""
+    sources: NDArray[Any]
+    """Source by document."""
     shares: dict[int, float]
-    """Share of the characters by source; sources without documents are left out."""
+    """Share of the tokens by source; sources without documents are left out."""
     seed: int
     epochs: int | None = None
-    _members: dict[int, list[int]] = field(init=False)
-    _orders: dict[int, list[int]] = field(init=False, default_factory=dict)
+    _members: dict[int, NDArray[np.uint32]] = field(init=False)
+    _orders: dict[int, NDArray[np.uint32]] = field(init=False, default_factory=dict)
     _epoch: dict[int, int] = field(init=False)
     _position: dict[int, int] = field(init=False)
     _handed: dict[int, int] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._members = {source: [] for source in self.shares}
-        for index, document in enumerate(self.documents):
-            if document.source in self._members:
-                self._members[document.source].append(index)
+        self._members = {
+            source: np.flatnonzero(self.sources == source).astype(np.uint32)
+            for source in self.shares
+        }
         self._epoch = dict.fromkeys(self.shares, 0)
         self._position = dict.fromkeys(self.shares, 0)
         self._handed = dict.fromkeys(self.shares, 0)
 
     def next(self) -> Turn | None:
         """The next turn, or None after the last epoch of every source."""
-        open_sources = [
-            s for s in self.shares if self.epochs is None or self._epoch[s] < self.epochs
-        ]
-        if not open_sources:
+        source = self._furthest_behind()
+        if source is None:
             return None
-        source = min(open_sources, key=lambda s: (self._handed[s] / self.shares[s], s))
         members, epoch = self._members[source], self._epoch[source]
         if source not in self._orders:
             self._orders[source] = shuffled(self.seed, epoch, source, len(members))
-        turn = Turn(members[self._orders[source][self._position[source]]], epoch)
-        self._handed[source] += len(self.documents[turn.document].text) + 1
+        document = int(members[self._orders[source][self._position[source]]])
+        self._handed[source] += int(self.sizes[document]) + 1
         self._position[source] += 1
         if self._position[source] == len(members):
             self._position[source] = 0
             self._epoch[source] += 1
             del self._orders[source]
-        return turn
+        return Turn(document, epoch)
+
+    def _furthest_behind(self) -> int | None:
+        best, least = None, 0.0
+        for source, share in self.shares.items():  # in ascending order: the first of equals
+            if self.epochs is not None and self._epoch[source] >= self.epochs:
+                continue
+            progress = self._handed[source] / share
+            if best is None or progress < least:
+                best, least = source, progress
+        return best
+
+    @property
+    def passes(self) -> dict[int, float]:
+        """How often each source was handed out so far, parts of a pass included."""
+        return {
+            source: self._epoch[source] + self._position[source] / len(self._members[source])
+            for source in self.shares
+        }
+
+    @property
+    def handed(self) -> dict[int, int]:
+        """Tokens handed out of each source so far, an end for each document included."""
+        return dict(self._handed)
 
     def state(self) -> dict[str, dict[str, int]]:
         """JSON that `restore` continues from."""
@@ -81,17 +108,18 @@ class DocumentOrder:
         return {"epoch": self._epoch, "position": self._position, "handed": self._handed}
 
 
-def shares_of(documents: Sequence[Document], weights: Sequence[float | None]) -> dict[int, float]:
-    """Share of the characters by source.
+def shares_of(
+    sizes: NDArray[Any], sources: NDArray[Any], weights: Sequence[float | None]
+) -> dict[int, float]:
+    """Share of the tokens by source.
 
     A source with a weight has exactly that share (weights that sum to more than 1 are scaled
     down, to less than 1 with no other source scaled up); the rest is split by size.
     """
-    sizes: dict[int, int] = {}
-    for document in documents:
-        sizes[document.source] = sizes.get(document.source, 0) + len(document.text) + 1
-    weighted = {s: w for s, w in enumerate(weights) if w and s in sizes}
-    free = {s: size for s, size in sizes.items() if weights[s] is None}
+    totals = np.bincount(sources, weights=sizes.astype(np.float64) + 1, minlength=len(weights))
+    present = {source: int(total) for source, total in enumerate(totals) if total}
+    weighted = {s: w for s, w in enumerate(weights) if w and s in present}
+    free = {s: size for s, size in present.items() if weights[s] is None}
     given = sum(weighted.values())
     if not free or given > 1.0:
         weighted = {s: w / given for s, w in weighted.items()}

@@ -5,225 +5,250 @@ placed. The oldest candidate opens a window, then the longest that still fits fo
 none fits, one document is split at a line so that its head fills the room. Both halves of a
 split are segments of their own, with their own draw. The tail goes to the end of the queue: a long
 document is dealt out among the others, for blocks of one file in a row make a noisy gradient.
+
+Writing costs little (`encoder.py`), and the ids themselves are copied only where a window becomes
+a block: a rank that plans the windows of all ranks pays for its own.
 """
 
-from array import array
-from bisect import bisect_left
-from collections.abc import Sequence
+from bisect import bisect_right, insort
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count, islice
 from typing import Any
 
-from data_formats.document import Document
 from finetune.errors import UserError
-from finetune.recipe.schema import Fim
-from finetune.sequences.draws import draws
+from finetune.recipe.schema import Fim, Labels
+from finetune.sequences.counts import Counts
+from finetune.sequences.draws import draws, happens
+from finetune.sequences.encoder import Tokens
 from finetune.sequences.order import DocumentOrder, Turn
-from finetune.sequences.segment import WrittenSegment, choose_cut, write_segment
-from finetune.tokenizer import CodeTokenizer
+from finetune.sequences.segment import OVERHEAD, Written, choose_cut, write_segment
+from finetune.sequences.tokenised import TokenisedCorpus
 
-LOOK_AHEAD = 64
+LOOK_AHEAD = 256
 """Candidates held at once: memory does not grow with the corpus."""
-SMALLEST_SPLIT = 32
+SMALLEST_LOOK_AHEAD = 16
+SMALLEST_SPLIT = 16
 """Room in tokens below which a window is padded rather than given a document's first lines."""
+TRIED = 8
+"""Documents whose first lines are tried where a room is to be filled."""
+FULL_ENOUGH = 4
+"""Tokens of room that end the trying."""
+GROWTH = 2
+"""Tokens by which cutting inside tokens lengthens a segment, about (1.8 on average)."""
 
 
 @dataclass(frozen=True)
+class Rule:
+    """How the documents of one source are written."""
+
+    fim: Fim
+    labels: Labels = "all"
+    weight: float | None = None
+    """Share of the tokens; None for a share by size."""
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
-    """A written part of one document at one pass."""
+    """A part of one document at one pass, and how it is written."""
 
     turn: Turn
     start: int
     """First code point of the segment in its document."""
     end: int
-    written: WrittenSegment
+    written: Written
+    rule: Rule
 
     @property
     def length(self) -> int:
         """Tokens, sentinels and end included."""
-        return len(self.written.ids)
+        return self.written.length
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """What is left of one document at one pass, waiting for its place."""
 
     turn: Turn
     start: int
     """First code point that is still to be placed."""
-    starts: Sequence[int]
-    """Code point at which each token of the document starts; empty where it surely fits."""
-    written: Segment | None
-    """None where it is longer than a window and will be split."""
-
-
-@dataclass
-class Counts:
-    """What the packer did, for the report: nothing is split, padded or left out uncounted."""
-
-    documents: int = 0
-    """Placed to their end; counted again at every pass."""
-    segments: int = 0
-    psm: int = 0
-    spm: int = 0
-    splits: int = 0
-    windows: int = 0
-    tokens: int = 0
-    padding: int = 0
-
-    @property
-    def effective_rate(self) -> float:
-        """Share of segments that were transformed."""
-        return (self.psm + self.spm) / self.segments if self.segments else 0.0
-
-    @property
-    def fill(self) -> float:
-        """Share of positions that hold a token of a document."""
-        return self.tokens / (self.tokens + self.padding) if self.tokens else 0.0
+    whole: Segment | None
+    """All that is left; None where it is longer than a window and will be split."""
 
 
 @dataclass
 class Packer:
     """An iterator of windows with a small JSON state."""
 
-    documents: Sequence[Document]
+    corpus: TokenisedCorpus
     order: DocumentOrder
-    tokenizer: CodeTokenizer
-    fim: Fim
-    labels: str
+    rules: Sequence[Rule]
+    """By source."""
     length: int
     seed: int
     counts: Counts = field(default_factory=Counts)
-    _pending: list[Candidate] = field(default_factory=list)
+    _waiting: dict[int, Candidate] = field(init=False, default_factory=dict)
+    """By serial number, the oldest first."""
+    _fitting: list[tuple[int, int]] = field(init=False, default_factory=list)
+    """(length, -serial) of those that fit a window whole, ascending."""
+    _serials: Iterator[int] = field(init=False, default_factory=count)
+
+    @property
+    def look_ahead(self) -> int:
+        """Candidates held at once: of a small corpus a quarter, so that passes follow each other
+        instead of being mixed."""
+        return min(LOOK_AHEAD, max(SMALLEST_LOOK_AHEAD, len(self.corpus) // 4))
 
     def next_window(self) -> list[Segment] | None:
         """Segments of at most `length` tokens in all, or None when the order is exhausted."""
         self._refill()
-        if not self._pending:
+        if not self._waiting:
             return None
         window: list[Segment] = []
         room = self.length
-        while room and self._pending:
-            position = self._best(room, first=not window)
-            if position is None:
-                if not window or room >= SMALLEST_SPLIT:
-                    head = self._split(room, first=not window)
-                    window += [head] if head else []
+        while room and self._waiting:
+            placed = self._whole(room, first=not window) or self._head(room, first=not window)
+            if placed is None:
                 break
-            placed = self._pending.pop(position).written
-            assert placed is not None, "only a written candidate fits"
             window.append(placed)
             room -= placed.length
             self._refill()
-        self._count(window)
+        self.counts.add(window, room)
         return window
 
     def _refill(self) -> None:
-        while len(self._pending) < LOOK_AHEAD:
+        while len(self._waiting) < self.look_ahead:
             turn = self.order.next()
             if turn is None:
                 return
-            self._pending.append(self._candidate(turn, 0))
+            self._wait(self._candidate(turn, 0))
 
-    def _candidate(self, turn: Turn, start: int, starts: Sequence[int] = ()) -> Candidate:
+    def _wait(self, candidate: Candidate) -> None:
+        """Queue up behind all others."""
+        serial = next(self._serials)
+        self._waiting[serial] = candidate
+        if candidate.whole:
+            insort(self._fitting, (candidate.whole.length, -serial))
+
+    def _leave(self, serial: int) -> Candidate:
+        candidate = self._waiting.pop(serial)
+        if candidate.whole:
+            key = (candidate.whole.length, -serial)
+            del self._fitting[bisect_right(self._fitting, key) - 1]
+        return candidate
+
+    def _candidate(self, turn: Turn, start: int) -> Candidate:
         """What follows code point `start`, written where it can fit a window as a whole."""
-        text = self.documents[turn.document].text
-        if not starts and (len(text) - start) * 4 > self.length:  # 4 bytes, so 4 ids, at most
-            starts = array("I", self.tokenizer.starts(text))
-        if len(starts) - bisect_left(starts, start) > self.length:
-            return Candidate(turn, start, starts, None)
-        written = self._write(turn, start, len(text))
-        return Candidate(turn, start, starts, written if written.length <= self.length else None)
+        row = self.corpus.rows[turn.document]
+        if start == 0 and int(row["tokens"]) > self.length:
+            return Candidate(turn, start, None)
+        tokens = self.corpus.read(turn.document)
+        if len(tokens.ids) - tokens.index(start) > self.length:
+            return Candidate(turn, start, None)
+        whole = self._write(turn, tokens, start, len(tokens.text))
+        return Candidate(turn, start, whole if whole.length <= self.length else None)
 
-    def _write(self, turn: Turn, start: int, end: int) -> Segment:
-        document = self.documents[turn.document]
-        text = document.text[start:end]
-        drawn = draws(self.seed, turn.epoch, document.id, start)
-        written = write_segment(
-            text,
-            choose_cut(text, self.fim, drawn),
-            ends=end == len(document.text),
-            labels=self.labels,
-            tokenizer=self.tokenizer,
-        )
-        return Segment(turn, start, end, written)
+    def _write(self, turn: Turn, tokens: Tokens, start: int, end: int) -> Segment:
+        corpus, rule = self.corpus, self._rule(turn)
+        drawn = draws(self.seed, turn.epoch, corpus.id_of(turn.document), start)
+        language = corpus.language(turn.document)
+        cut = choose_cut(tokens.text, start, end, language, rule.fim, drawn)
+        written = write_segment(tokens, start, end, cut, corpus.encoder)
+        return Segment(turn, start, end, written, rule)
 
-    def _best(self, room: int, *, first: bool) -> int | None:
+    def _rule(self, turn: Turn) -> Rule:
+        return self.rules[int(self.corpus.rows["source"][turn.document])]
+
+    def _whole(self, room: int, *, first: bool) -> Segment | None:
         """The oldest candidate opens a window; then the longest that fits, oldest of equals."""
-        candidates = self._pending[:1] if first else self._pending
-        fitting = [
-            (candidate.written.length, -position)
-            for position, candidate in enumerate(candidates)
-            if candidate.written and candidate.written.length <= room
-        ]
-        return -max(fitting)[1] if fitting else None
+        if first:
+            serial = next(iter(self._waiting))
+            return self._leave(serial).whole if self._waiting[serial].whole else None
+        at = bisect_right(self._fitting, (room, 1)) - 1
+        return self._leave(-self._fitting[at][1]).whole if at >= 0 else None
 
-    def _split(self, room: int, *, first: bool) -> Segment | None:
-        """Cut a candidate so that its head fills `room`; the tail queues up behind the others."""
-        longer = (i for i, candidate in enumerate(self._pending) if candidate.written is None)
-        position = 0 if first else next(longer, 0)
-        whole = self._pending[position]
-        head = self._head(whole, room)
-        if head is None and first:
-            raise UserError(
-                f"sequences.length: {self.length} tokens are too few for a document's first "
-                "characters and the sentinels around them; make it longer"
+    def _head(self, room: int, *, first: bool) -> Segment | None:
+        """The first lines of a candidate, to fill the room; the tail queues up anew."""
+        if first:
+            (serial,) = islice(self._waiting, 1)
+            head = self._lines(self._waiting[serial], room) or self._characters(
+                self._waiting[serial], room
             )
-        if head is None:
+            if head is None:
+                raise UserError(
+                    f"sequences.length: {self.length} tokens are too few for a document's first "
+                    "characters and the sentinels around them; make it longer"
+                )
+            return self._split(serial, head)
+        if room < SMALLEST_SPLIT:
             return None
+        best: tuple[int, Segment] | None = None
+        for serial in self._splittable():
+            head = self._lines(self._waiting[serial], room)
+            if head and (best is None or head.length > best[1].length):
+                best = serial, head
+                if room - head.length < FULL_ENOUGH:
+                    break
+        return self._split(*best) if best else None
+
+    def _splittable(self) -> list[int]:
+        """A few of the oldest that must be split anyhow, else of the others."""
+        long = (s for s, candidate in self._waiting.items() if candidate.whole is None)
+        return list(islice(long, TRIED)) or list(islice(self._waiting, TRIED))
+
+    def _split(self, serial: int, head: Segment) -> Segment:
         self.counts.splits += 1
-        del self._pending[position]
-        self._pending.append(self._candidate(whole.turn, head.end, whole.starts))
+        self._leave(serial)
+        self._wait(self._candidate(head.turn, head.end))
         return head
 
-    def _head(self, whole: Candidate, room: int) -> Segment | None:
-        """The longest run of whole lines that fits once written.
-
-        Where an empty block cannot hold one line, the longest run of characters.
-        """
-        text = self.documents[whole.turn.document].text
-        starts = whole.starts or self.tokenizer.starts(text)
-        first = bisect_left(starts, whole.start)
-        for by_line in (True, False) if room == self.length else (True,):
-            wanted = min(room, len(starts) - first - 1)
-            while wanted > 0:
-                end = _boundary(text, starts[first + wanted], by_line=by_line)
-                if end <= whole.start:
-                    break
-                head = self._write(whole.turn, whole.start, end)
-                if head.length <= room:
-                    return head
-                inside = bisect_left(starts, end) - first
-                wanted = min(wanted, inside) - (head.length - room)
+    def _lines(self, candidate: Candidate, room: int) -> Segment | None:
+        """The longest run of whole lines that fits once written, as far as can be told."""
+        tokens = self.corpus.read(candidate.turn.document)
+        first = tokens.index(candidate.start)
+        wanted = min(room - self._overhead(candidate), len(tokens.ids) - first - 1)
+        while wanted > 0:
+            limit = int(tokens.starts[first + wanted])
+            end = tokens.text.rfind("\n", candidate.start, limit) + 1
+            if end <= candidate.start:
+                return None
+            head = self._write(candidate.turn, tokens, candidate.start, end)
+            if head.length <= room:
+                return head
+            wanted = min(wanted, tokens.index(end) - first) - (head.length - room)
         return None
 
-    def _count(self, window: list[Segment]) -> None:
-        counts = self.counts
-        counts.windows += 1
-        counts.segments += len(window)
-        for segment in window:
-            text = self.documents[segment.turn.document].text
-            counts.documents += segment.end == len(text)
-            cut = segment.written.cut
-            counts.psm += cut is not None and cut.layout == "psm"
-            counts.spm += cut is not None and cut.layout == "spm"
-            counts.tokens += segment.length
-        counts.padding += self.length - sum(segment.length for segment in window)
+    def _characters(self, candidate: Candidate, room: int) -> Segment | None:
+        """The longest run of characters that fits: for a line that is longer than a window."""
+        tokens = self.corpus.read(candidate.turn.document)
+        first = tokens.index(candidate.start)
+        wanted = min(room - self._overhead(candidate), len(tokens.ids) - first - 1)
+        while wanted > 0:
+            end = int(tokens.starts[first + wanted])
+            if end <= candidate.start:
+                return None
+            head = self._write(candidate.turn, tokens, candidate.start, end)
+            if head.length <= room:
+                return head
+            wanted -= head.length - room
+        return None
+
+    def _overhead(self, candidate: Candidate) -> int:
+        """Tokens that writing will add, about: whether a segment is cut follows from its start."""
+        turn = candidate.turn
+        drawn = draws(self.seed, turn.epoch, self.corpus.id_of(turn.document), candidate.start)
+        return OVERHEAD + GROWTH if happens(drawn.transform, self._rule(turn).fim.rate) else 0
 
     def state(self) -> dict[str, Any]:
         """JSON: where the order stands and which segments wait. Small whatever the corpus."""
-        pending = [[c.turn.document, c.turn.epoch, c.start] for c in self._pending]
-        return {"order": self.order.state(), "pending": pending, "counts": vars(self.counts).copy()}
+        waiting = [[c.turn.document, c.turn.epoch, c.start] for c in self._waiting.values()]
+        return {"order": self.order.state(), "waiting": waiting, "counts": self.counts.state()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue exactly where `state` was taken."""
         self.order.restore(state["order"])
         self.counts = Counts(**state["counts"])
-        self._pending = [
-            self._candidate(Turn(document, epoch), start)
-            for document, epoch, start in state["pending"]
-        ]
-
-
-def _boundary(text: str, limit: int, *, by_line: bool) -> int:
-    """The last line start at or before code point `limit`, or `limit` itself."""
-    return text.rfind("\n", 0, limit) + 1 if by_line else limit
+        self._waiting.clear()
+        self._fitting.clear()
+        for document, epoch, start in state["waiting"]:
+            self._wait(self._candidate(Turn(document, epoch), start))

@@ -1,14 +1,18 @@
-"""Real packed blocks for people: roles in colour, document bounds, masked labels, a summary."""
+"""Real packed blocks for people: roles, document bounds, masked labels, and a summary.
 
-from collections.abc import Iterator, Sequence
+`described` turns a block into documents and runs of text; `block_text` shows them in a terminal,
+`preview_page.py` as a page.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from data_formats.document import Document
-from data_formats.fim import LAYOUTS
 from finetune.sequences.block import Block, Placed
-from finetune.sequences.packing import Counts
 from finetune.sequences.segment import IGNORED
+from finetune.sequences.stream import BlockStream
+from finetune.sequences.tokenised import TokenisedCorpus
 from finetune.tokenizer import CodeTokenizer
 
 if TYPE_CHECKING:
@@ -25,70 +29,136 @@ STYLES = {
 """By role. Tokens without a label are dim and underlined on top of it."""
 
 
-def roles_of(placed: Placed, text: str, tokenizer: CodeTokenizer) -> list[str]:
-    """The role of each token of a segment whose text is `text`: a key of STYLES."""
-    cut = placed.segment.written.cut
-    num_tokens = placed.end - placed.start
-    if cut is None:
-        ends = placed.segment.written.ids[-1:] == [tokenizer.eod]
-        return ["text"] * (num_tokens - ends) + ["end"] * ends
-    parts = {
-        "prefix": text[: cut.prefix_end],
-        "middle": text[cut.prefix_end : cut.middle_end],
-        "suffix": text[cut.middle_end :],
-    }
-    roles = []
-    for role in LAYOUTS[cut.layout]:
-        roles += ["sentinel"] if role.isupper() else [role] * len(tokenizer.encode(parts[role]))
-    return [*roles, "end"]
+@dataclass(frozen=True)
+class Run:
+    """Neighbouring tokens of one role and one kind of label."""
+
+    role: str
+    is_masked: bool
+    """Whether no loss is taken on them."""
+    start: int
+    """Position in the block."""
+    end: int
+    text: str
 
 
-def block_text(block: Block, documents: Sequence[Document], tokenizer: CodeTokenizer) -> "Text":
-    """One block in colour, a heading before each document."""
-    from rich.text import Text
+@dataclass(frozen=True)
+class Shown:
+    """One segment of a block, for people."""
 
-    text = Text()
+    name: str
+    """Repository and path."""
+    segment: tuple[int, int]
+    """Code points of the document."""
+    layout: str
+    start: int
+    end: int
+    positions: tuple[int, int]
+    """Position ids of the first and the last token."""
+    runs: tuple[Run, ...]
+
+
+def described(block: Block, corpus: TokenisedCorpus) -> list[Shown]:
+    """The segments of a block in order."""
+    shown = []
     for placed in block.placed:
-        segment, cut = placed.segment, placed.segment.written.cut
-        document = documents[segment.turn.document]
-        layout = cut.layout.upper() if cut else "left to right"
-        text.append(
-            f"\n── {document.repo}/{document.path} [{segment.start}:{segment.end}]  {layout}  "
-            f"tokens {placed.start}-{placed.end} ──\n",
-            "bold blue",
+        document = corpus.describe(placed.turn.document)
+        positions = block.position_ids[placed.start : placed.end]
+        shown.append(
+            Shown(
+                name=f"{document.repo}/{document.path}",
+                segment=placed.segment,
+                layout=_layout(placed),
+                start=placed.start,
+                end=placed.end,
+                positions=(int(positions[0]), int(positions[-1])),
+                runs=tuple(_runs(placed, block, corpus.tokenizer)),
+            )
         )
-        roles = roles_of(placed, document.text[segment.start : segment.end], tokenizer)
-        for run, role, masked in _runs(placed, roles, block):
-            style = STYLES[role] + (" dim underline" if masked else "")
-            text.append(_shown(run, tokenizer), style)
-    padding = len(block.input_ids) - (block.placed[-1].end if block.placed else 0)
-    text.append(f"\n── padding: {padding} tokens ──\n", "bold blue")
-    return text
+    return shown
 
 
-def _runs(
-    placed: Placed, roles: Sequence[str], block: Block
-) -> Iterator[tuple[list[int], str, bool]]:
-    """Neighbouring tokens of one role and one kind of label, together."""
+def _layout(placed: Placed) -> str:
+    cut = placed.cut
+    if cut is None:
+        return "left to right"
+    return cut.layout.upper() if cut.kind == "character" else f"{cut.layout.upper()}, {cut.kind}"
+
+
+def _runs(placed: Placed, block: Block, tokenizer: CodeTokenizer) -> Iterator[Run]:
+    roles = [role for role, count in placed.roles for _ in range(count)]
     at = range(placed.start, placed.end)
     kinds = zip(at, roles, (block.labels[i] == IGNORED for i in at), strict=True)
     for (role, masked), run in groupby(kinds, key=lambda kind: kind[1:]):
-        yield [int(block.input_ids[position]) for position, *_ in run], role, bool(masked)
+        positions = [position for position, *_ in run]
+        ids = [int(block.input_ids[position]) for position in positions]
+        text = _visible(ids, tokenizer)
+        yield Run(role, bool(masked), positions[0], positions[-1] + 1, text)
 
 
-def _shown(ids: list[int], tokenizer: CodeTokenizer) -> str:
+def _visible(ids: list[int], tokenizer: CodeTokenizer) -> str:
     """Text of a run; control characters other than newlines and tabs are made visible."""
     names = "".join(name for id_ in ids if (name := tokenizer.name(id_)) is not None)
     text = names or tokenizer.decode(ids)
     return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
 
 
-def summary(counts: Counts, nominal: float) -> list[str]:
-    """Sentences about what was packed."""
-    return [
-        f"blocks {counts.windows}, segments {counts.segments}, documents split "
-        f"{counts.splits} times",
-        f"fill-in-the-middle: nominal rate {nominal:.3f}, effective {counts.effective_rate:.3f} "
-        f"(PSM {counts.psm}, SPM {counts.spm})",
+def padding_of(block: Block) -> int:
+    """Positions at the end that hold nothing."""
+    return len(block.input_ids) - (block.placed[-1].end if block.placed else 0)
+
+
+def block_text(block: Block, corpus: TokenisedCorpus) -> "Text":
+    """One block in colour, a heading before each document."""
+    from rich.text import Text
+
+    text = Text()
+    for shown in described(block, corpus):
+        low, high = shown.segment
+        first, last = shown.positions
+        text.append(
+            f"\n── {shown.name} [{low}:{high}]  {shown.layout}  "
+            f"tokens {shown.start}-{shown.end}, positions {first}-{last} ──\n",
+            "bold blue",
+        )
+        for run in shown.runs:
+            text.append(run.text, STYLES[run.role] + (" dim underline" if run.is_masked else ""))
+    text.append(f"\n── padding: {padding_of(block)} tokens ──\n", "bold blue")
+    return text
+
+
+def summary(stream: BlockStream) -> list[str]:
+    """Sentences about what was packed so far."""
+    counts, order = stream.counts, stream.packer.order
+    handed = sum(order.handed.values()) or 1
+    lines = [
+        f"blocks {counts.windows} of {stream.packer.length} tokens, segments {counts.segments}",
+        f"fill-in-the-middle: nominal rate {counts.nominal_rate:.3f}, effective "
+        f"{counts.effective_rate:.3f} of segments (PSM {counts.psm}, SPM {counts.spm}) and "
+        f"{counts.transformed_tokens / max(1, counts.tokens):.3f} of tokens",
+        f"documents split {counts.splits} times; shortened 0, dropped 0: a segment is measured "
+        "before it is placed",
         f"positions filled: {counts.fill:.4f} ({counts.padding} of padding)",
     ]
+    lines += [f"cuts by {kind}: {count}" for kind, count in sorted(counts.kinds.items())]
+    lines += [
+        f"cuts by character instead of {kind}, which the text did not allow: {count}"
+        for kind, count in sorted(counts.instead.items())
+    ]
+    for source, passes in order.passes.items():
+        share = order.handed[source] / handed
+        lines.append(f"source {source}: {share:.3f} of the tokens read ahead, {passes:.3f} passes")
+    return lines + encoding(stream.corpus)
+
+
+def encoding(corpus: TokenisedCorpus) -> list[str]:
+    """Why parts are encoded again, where they are."""
+    reason = corpus.encoder.reason
+    if reason is not None:
+        return [f"parts are encoded again at every cut: {reason}"]
+    if corpus.num_inexact:
+        return [
+            f"parts of {corpus.num_inexact} documents are encoded again at every cut: the "
+            "tokenizer changes their text"
+        ]
+    return []

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from data_formats.document import Document
-from finetune.recipe.schema import Fim, Sequences
+from finetune.recipe.schema import Data, Fim, Sequences
 from finetune.sequences.block import Block, make_block
+from finetune.sequences.counts import Counts
 from finetune.sequences.order import DocumentOrder, shares_of
-from finetune.sequences.packing import Counts, Packer
-from finetune.tokenizer import CodeTokenizer
+from finetune.sequences.packing import Packer, Rule
+from finetune.sequences.tokenised import TokenisedCorpus
 
 
 @dataclass
@@ -30,15 +30,25 @@ class BlockStream:
         window = self.packer.next_window()
         if window is None:
             raise StopIteration
-        packer = self.packer
-        return make_block(
-            window, length=packer.length, isolate=self.isolate, pad=packer.tokenizer.pad
-        )
+        pad = self.corpus.tokenizer.pad
+        return make_block(window, length=self.packer.length, isolate=self.isolate, pad=pad)
+
+    def skip_to(self, block: int) -> bool:
+        """Plan, and do not lay out, the blocks before number `block`; False where they end."""
+        while self.position < block:
+            if self.packer.next_window() is None:
+                return False
+        return True
 
     @property
-    def documents(self) -> Sequence[Document]:
+    def position(self) -> int:
+        """Number of the next block, the first being 0."""
+        return self.counts.windows
+
+    @property
+    def corpus(self) -> TokenisedCorpus:
         """What the segments of blocks point into."""
-        return self.packer.documents
+        return self.packer.corpus
 
     @property
     def counts(self) -> Counts:
@@ -55,19 +65,27 @@ class BlockStream:
 
 
 def block_stream(
-    documents: Sequence[Document],
-    tokenizer: CodeTokenizer,
-    fim: Fim,
+    corpus: TokenisedCorpus,
+    rules: Sequence[Rule],
     sequences: Sequences,
     *,
     seed: int,
-    weights: Sequence[float | None],
     epochs: int | None = None,
 ) -> BlockStream:
-    """Blocks of `documents`, endless or for a number of passes.
+    """Blocks of a corpus, endless or for a number of passes.
 
-    `weights` has one entry per source of the recipe (see `shares_of`).
+    `rules` has one entry per source of the recipe.
     """
-    order = DocumentOrder(documents, shares_of(documents, weights), seed, epochs)
-    packer = Packer(documents, order, tokenizer, fim, sequences.labels, sequences.length, seed)
+    sizes, sources = corpus.rows["tokens"], corpus.rows["source"]
+    shares = shares_of(sizes, sources, [rule.weight for rule in rules])
+    order = DocumentOrder(sizes, sources, shares, seed, epochs)
+    packer = Packer(corpus, order, rules, sequences.length, seed)
     return BlockStream(packer, sequences.isolate_documents)
+
+
+def rules_of(data: Data, fim: Fim, sequences: Sequences) -> list[Rule]:
+    """How each source of a recipe is written: the recipe's way, but for what the source says."""
+    return [
+        Rule(fim.changed_by(source.fim), source.labels or sequences.labels, source.weight)
+        for source in data.sources
+    ]

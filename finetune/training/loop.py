@@ -1,8 +1,8 @@
 """The training loop: blocks in, optimiser steps, a log, validation, checkpoints.
 
-Every rank reads the same stream and keeps its own share of each global batch, so the number of
-labels in a batch is known to all before the backward pass: the loss is the mean over exactly those
-labels, whatever the number of ranks and micro-batches.
+Each rank takes its own share of every global batch, and all add up their labels before the backward
+pass: the loss is the mean over exactly those labels, whatever the number of ranks and
+micro-batches.
 """
 
 import json
@@ -20,9 +20,10 @@ from finetune.ledger import Basis
 from finetune.models.forward import collate, num_labels, token_losses
 from finetune.recipe.schema import Train
 from finetune.run_folder import write_text
-from finetune.sequences import Block, BlockStream
+from finetune.sequences import Block
 from finetune.training.batches import BatchPlan, learning_rate
 from finetune.training.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
+from finetune.training.feed import Feed
 from finetune.training.validation import Validation
 
 Line = dict[str, Any]
@@ -39,7 +40,7 @@ class Trainer:
     accelerator: Any
     model: Any
     optimizer: Any
-    stream: BlockStream
+    feed: Feed
     validation: Validation
     train: Train
     plan: BatchPlan
@@ -80,12 +81,11 @@ class Trainer:
 
     def _train_one(self) -> None:
         began = time.perf_counter()
-        blocks = [next(self.stream) for _ in range(self.plan.blocks)]
+        own = self.feed.take(self.plan.blocks // self.accelerator.num_processes)
         rate = learning_rate(self.train, self.step, self.plan.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        own = blocks[self.accelerator.process_index :: self.accelerator.num_processes]
-        labels = sum(map(num_labels, blocks))
+        labels = self._labels_of_all_ranks(own)
         nats, norm = self._forward_backward(own, labels)
         loss, self.stop = self._agree(nats, labels)
         self.step += 1
@@ -101,6 +101,10 @@ class Trainer:
                 "tokens_per_second": self.train.batch_tokens / seconds,
             }
         )
+
+    def _labels_of_all_ranks(self, own: list[Block]) -> int:
+        mine = torch.tensor(sum(map(num_labels, own)), device=self.accelerator.device)
+        return int(self.accelerator.reduce(mine, reduction="sum"))
 
     def _forward_backward(self, own: list[Block], labels: int) -> tuple[float, float]:
         """One optimiser step over this rank's blocks; its sum of nats, and the gradient's norm.
@@ -162,7 +166,7 @@ class Trainer:
             "step": self.step,
             "seconds": self.seconds,
             "elapsed": self.elapsed,
-            "stream": self.stream.state(),
+            "feed": self.feed.state(),
             "keys": self.basis.keys,
             "inputs": self.basis.inputs,
             "processes": self.accelerator.num_processes,
@@ -180,6 +184,7 @@ class Trainer:
     def _resume(self) -> None:
         newest = newest_checkpoint(self.checkpoints)
         if newest is None:
+            self.feed.start()
             if self.accelerator.is_main_process:
                 self.log.unlink(missing_ok=True)
             return
@@ -188,7 +193,7 @@ class Trainer:
         )
         self.step, self.seconds = state["step"], state["seconds"]
         self.elapsed = state["elapsed"]
-        self.stream.restore(state["stream"])
+        self.feed.start(state["feed"])
         if self.accelerator.is_main_process:
             _forget_lines_after(self.log, self.step)
             self.show({"resumed": newest.name})

@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from finetune.base import BaseFacts, base_facts, fetch
-from finetune.corpus import read_documents
 from finetune.errors import UserError
 from finetune.ledger import Basis, Ledger
 from finetune.recipe import Recipe
 from finetune.recipe.schema import Pretrained
 from finetune.run_folder import RunFolder, digest_of, locked, sha256_of, whole_folder
-from finetune.sequences import block_stream
+from finetune.sequences import open_corpus
 from finetune.tokenizer import CodeTokenizer, prove
 from finetune.training.basis import refuse_other_checkpoints, training_basis
 from finetune.training.batches import plan_batches
+from finetune.training.blocks import training_blocks
 from finetune.training.engine import configure, make_accelerator
+from finetune.training.feed import Feed
 from finetune.training.launch import settle_device
 from finetune.training.validation import make_validation
 
@@ -49,7 +50,7 @@ def train(recipe: Recipe, run: RunFolder) -> None:
             "seconds": round(trainer.elapsed, 3),
             "tokens_per_second": round(speed, 1),
             "processes": accelerator.num_processes,
-            "packing": vars(trainer.stream.counts),
+            "packing": trainer.feed.counts.state(),
         }
         outcome.summary = (
             f"{trainer.step} steps, {trainer.step * recipe.train.batch_tokens:,} tokens, "
@@ -76,22 +77,20 @@ def _make_trainer(recipe: Recipe, run: RunFolder, basis: Basis, accelerator: Any
     model = _load(recipe, folder, facts)
     optimizer = make_optimizer(model, recipe.train)
     model, optimizer = accelerator.prepare(model, optimizer)
-    tokenizer = CodeTokenizer(folder)
-    length = recipe.sequences.length
     return Trainer(
         accelerator=accelerator,
         model=model,
         optimizer=optimizer,
-        stream=block_stream(
-            read_documents(run.train_corpus),
-            tokenizer,
-            recipe.fim,
-            recipe.sequences,
-            seed=recipe.train.seed,
-            weights=[source.weight for source in recipe.data.sources],
+        feed=Feed(
+            training_blocks(recipe, run, folder),
+            accelerator.process_index,
+            accelerator.num_processes,
+            recipe.train.workers,
         ),
         validation=make_validation(
-            read_documents(run.holdout_corpus), tokenizer, length, recipe.train.validation_tokens
+            open_corpus(run.holdout_corpus, CodeTokenizer(folder)),
+            recipe.sequences.length,
+            recipe.train.validation_tokens,
         ),
         train=recipe.train,
         plan=plan,
@@ -114,6 +113,7 @@ def _load(recipe: Recipe, folder: Path, facts: BaseFacts) -> Any:
         folder,
         dtype=torch.bfloat16 if frozen else torch.float32,
         dropout=recipe.train.dropout,
+        attention=recipe.train.attention,
         trust_remote_code=facts.trust_remote_code,
     )
     if recipe.tune.method == "lora":

@@ -1,14 +1,12 @@
 """Held-out losses during training, shared out evenly over the ranks."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from data_formats.document import Document
 from finetune.models.measure import LAYOUTS, MeasuringSet, blank, measuring_set, sum_losses
-from finetune.tokenizer import CodeTokenizer
+from finetune.sequences import TokenisedCorpus
 
 
 @dataclass(frozen=True)
@@ -35,16 +33,12 @@ class Validation:
 
 
 def make_validation(
-    documents: Sequence[Document],
-    tokenizer: CodeTokenizer,
+    corpus: TokenisedCorpus,
     length: int,
     max_tokens: int,
 ) -> Validation:
     """Left to right always; the infilling layouts where the tokenizer has sentinels."""
-    layouts = LAYOUTS if tokenizer.sentinels else {"left_to_right": LAYOUTS["left_to_right"]}
+    layouts = LAYOUTS if corpus.tokenizer.sentinels else {"left_to_right": LAYOUTS["left_to_right"]}
     return Validation(
-        {
-            layout: measuring_set(documents, layout, tokenizer, length, max_tokens)
-            for layout in layouts
-        }
+        {layout: measuring_set(corpus, layout, length, max_tokens) for layout in layouts}
     )

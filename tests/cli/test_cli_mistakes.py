@@ -114,6 +114,27 @@ def test_sequences_longer_than_the_base_has_positions(refused, recipe):
     assert refused() == "r.yaml:6: sequences.length: 256 is beyond the base's 128 positions"
 
 
+def test_a_kernel_that_the_family_does_not_have(refused, recipe):
+    replace(recipe, "tokens: 256", "attention: flex_attention, tokens: 256")
+    assert refused() == (
+        "r.yaml:7: train.attention: transformers has no flex_attention for gpt_bigcode; "
+        "set it to sdpa"
+    )
+
+
+def test_flash_attention_in_fp32(refused):
+    assert refused("train={tokens: 256, precision: fp32, attention: flash_attention_2}") == (
+        "command line: train.attention: flash_attention_2 has no fp32; set train.precision to "
+        "bf16, or this to sdpa"
+    )
+
+
+def test_a_kernel_that_there_is_not(refused):
+    got = refused("train.attention=flash")
+    assert got.startswith("command line: train.attention: ")
+    assert "flash_attention_2" in got
+
+
 def test_a_base_without_a_licence(refused, model_folder):
     (model_folder / "README.md").unlink()
     assert refused() == (

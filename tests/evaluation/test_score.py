@@ -19,6 +19,7 @@ from finetune.generation.infill import Gap
 from finetune.models.measure import Measured
 from finetune.models.scratch import make_model
 from finetune.recipe.schema import Evaluate, Gate, ScratchModel
+from finetune.sequences import Encoder, tokenise
 from finetune.tokenizer import CodeTokenizer
 
 LAYOUTS = ("left_to_right", "psm", "spm")
@@ -170,9 +171,13 @@ DOCUMENTS = [
 ]
 
 
+def corpus_of(folder):
+    return tokenise(DOCUMENTS, Encoder(CodeTokenizer(folder)))
+
+
 def test_held_out_inputs_are_sets_by_language_and_layout_and_lines(tiny_tokenizer):
     section = Evaluate(infilling_problems=5)
-    inputs = held_out(DOCUMENTS, section, CodeTokenizer(tiny_tokenizer), 64)
+    inputs = held_out(corpus_of(tiny_tokenizer), DOCUMENTS, section, 64)
     assert {name: tuple(sets) for name, sets in inputs.sets.items()} == {
         "c": LAYOUTS,
         "python": LAYOUTS,
@@ -185,7 +190,7 @@ def test_without_sentinels_only_left_to_right_is_measured(tiny_tokenizer, tmp_pa
     shutil.copytree(tiny_tokenizer, copy)
     file = copy / "tokenizer.json"
     file.write_text(file.read_text().replace("<fim_middle>", "<other_middle>"))
-    inputs = held_out(DOCUMENTS, Evaluate(), CodeTokenizer(copy), 64)
+    inputs = held_out(corpus_of(copy), DOCUMENTS, Evaluate(), 64)
     assert {tuple(sets) for sets in inputs.sets.values()} == {("left_to_right",)}
     assert inputs.problems == []
 
@@ -195,7 +200,7 @@ def test_a_model_s_scores_have_every_set_and_line(tiny_tokenizer, tmp_path):
     shutil.copytree(tiny_tokenizer, folder)
     make_model(ScratchModel(layers=1, width=16, heads=1, positions=64, licence="mit"), folder)
     section = Evaluate(infilling_problems=3, max_new_tokens=4)
-    inputs = held_out(DOCUMENTS, section, CodeTokenizer(folder), 64)
+    inputs = held_out(corpus_of(folder), DOCUMENTS, section, 64)
     scores = score_model(folder, inputs, section, trust_remote_code=False)
     assert len(scores.completions) == 3
     for sets in scores.losses.values():

@@ -20,7 +20,7 @@ from finetune.models.measure import measuring_set
 from finetune.models.scratch import make_model
 from finetune.recipe.schema import Lora, ScratchModel
 from finetune.run_folder import RunFolder, read_json
-from finetune.sequences import Block
+from finetune.sequences import Block, Encoder, tokenise
 from finetune.tokenizer import FILES, CodeTokenizer
 from finetune.training.weights import gather_trainable, save_adapter, save_model
 
@@ -72,7 +72,8 @@ def facts(run):
 
 def blocks(run):
     documents = [Document(text=TEXT * 3, path="a.py", repo="r", language="python")]
-    return measuring_set(documents, "left_to_right", CodeTokenizer(run.base), 64, 256).blocks
+    corpus = tokenise(documents, Encoder(CodeTokenizer(run.base)))
+    return measuring_set(corpus, "left_to_right", 64, 256).blocks
 
 
 def merged(run, method="lora"):

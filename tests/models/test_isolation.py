@@ -1,7 +1,6 @@
 """No token of a packed block sees another document, through the very call that training makes."""
 
 import copy
-import shutil
 from itertools import islice
 
 import numpy as np
@@ -11,16 +10,30 @@ import torch
 from data_formats.document import Document
 from finetune.models.adapters import add_lora
 from finetune.models.forward import collate, num_labels, token_losses
-from finetune.models.load import load_model
-from finetune.models.scratch import make_model
-from finetune.recipe.schema import Fim, Lora, ScratchModel, Sequences
-from finetune.sequences import Block, block_stream
+from finetune.models.kernels import FLASH
+from finetune.recipe.schema import Fim, Lora, Sequences
+from finetune.sequences import Block, Encoder, Rule, block_stream, tokenise
 from finetune.tokenizer import CodeTokenizer
 
 LENGTH = 96
 CLOSE = 1e-5
 FAR = 1e-2
 """What a leak moves at the least, a thousand times more."""
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+ON_GPU = [
+    pytest.param("sdpa", marks=needs_gpu),
+    pytest.param("eager", marks=needs_gpu),
+    *(
+        pytest.param(
+            name,
+            marks=pytest.mark.skipif(
+                not is_available(), reason=f"needs a GPU and the package {package}"
+            ),
+        )
+        for name, (package, is_available) in FLASH.items()
+    ),
+]
 
 DOCUMENTS = [
     Document(
@@ -38,6 +51,7 @@ class Recorder:
 
     def __init__(self, model, **extra):
         self.model, self.extra, self.logits = model, extra, None
+        self.modules, self.device = model.modules, next(model.parameters()).device
 
     def __call__(self, **inputs):
         mask = {}
@@ -56,17 +70,8 @@ def tokenizer(tiny_tokenizer) -> CodeTokenizer:
 
 
 @pytest.fixture(scope="module")
-def plain(tiny_tokenizer, tmp_path_factory):
-    """A small GPT-BigCode; its random weights are enlarged, so that attention is no average."""
-    folder = tmp_path_factory.mktemp("isolation") / "base"
-    shutil.copytree(tiny_tokenizer, folder)
-    make_model(ScratchModel(layers=2, width=32, heads=2, positions=128, licence="mit"), folder)
-    model = load_model(folder)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if parameter.dim() == 2 and "wpe" not in name:
-                parameter.mul_(5)
-    return model.eval()
+def plain(small_model):
+    return small_model()
 
 
 @pytest.fixture(scope="module")
@@ -82,13 +87,21 @@ def adapted(plain):
 
 
 @pytest.fixture(params=["plain", "adapted"])
-def model(request):
-    return request.getfixturevalue(request.param)
+def model(request, kernel, use):
+    """Every model with every kernel that isolates."""
+    return use(request.getfixturevalue(request.param), kernel)
+
+
+@pytest.fixture(params=["plain", "adapted"])
+def masked(request, use):
+    """Every model with sdpa, whose masks transformers makes."""
+    return use(request.getfixturevalue(request.param), "sdpa")
 
 
 def blocks_of(tokenizer, count, *, isolate=True):
     sequences = Sequences(length=LENGTH, isolate_documents=isolate)
-    stream = block_stream(DOCUMENTS, tokenizer, Fim(), sequences, seed=0, weights=[None])
+    corpus = tokenise(DOCUMENTS, Encoder(tokenizer))
+    stream = block_stream(corpus, [Rule(Fim(), "all")], sequences, seed=0)
     return list(islice(stream, count))
 
 
@@ -104,7 +117,8 @@ def with_other_first_document(block: Block) -> Block:
 def logits_of(model, blocks, **extra):
     recorder = Recorder(model, **extra)
     with torch.inference_mode():
-        token_losses(recorder, collate(blocks))
+        torch.manual_seed(0)  # the same dropout, where there is any
+        token_losses(recorder, collate(blocks, recorder.device))
     return recorder.logits
 
 
@@ -131,34 +145,54 @@ def test_isolation_holds_in_a_batch_of_several_blocks(model, tokenizer):
     assert moved(model, block, others) < CLOSE
 
 
+@pytest.mark.parametrize("kernel", ["sdpa", "eager", "flash_attention_2"], indirect=True)
+def test_isolation_holds_with_dropout(small_model, tokenizer, kernel, use, varlen):
+    model = use(small_model(dropout=0.1).train(), kernel)
+    *others, block = blocks_of(tokenizer, 2)
+    assert moved(model, block, others) < CLOSE
+    assert {call["dropout"] for call in varlen.calls} <= {0.1}
+
+
+@pytest.mark.parametrize("attention", ON_GPU)
+def test_isolation_holds_on_a_gpu(small_model, tokenizer, attention):
+    dtype = torch.bfloat16 if attention.startswith("flash") else torch.float32
+    model = small_model(attention=attention, dtype=dtype).to("cuda")
+    *others, block = blocks_of(tokenizer, 3)
+    assert moved(model, block, others) < CLOSE
+    *others, block = blocks_of(tokenizer, 3, isolate=False)
+    assert moved(model, block, others) > FAR
+
+
 def test_without_restarting_positions_documents_see_each_other(model, tokenizer):
     for block in blocks_of(tokenizer, 2, isolate=False):
         assert moved(model, block) > FAR
 
 
-def test_a_mask_of_ones_would_let_documents_see_each_other(model, tokenizer):
-    assert moved(model, blocks_of(tokenizer, 1)[0], attention_mask=True) > FAR
+def test_a_mask_of_ones_would_let_documents_see_each_other(masked, tokenizer):
+    assert moved(masked, blocks_of(tokenizer, 1)[0], attention_mask=True) > FAR
 
 
-def test_a_cache_would_let_documents_see_each_other(model, tokenizer):
-    assert moved(model, blocks_of(tokenizer, 1)[0], use_cache=True) > FAR
+def test_a_cache_would_let_documents_see_each_other(masked, tokenizer):
+    assert moved(masked, blocks_of(tokenizer, 1)[0], use_cache=True) > FAR
 
 
 def test_a_batch_holds_no_attention_mask(tokenizer):
     batch = collate(blocks_of(tokenizer, 2))
-    assert {name: tuple(tensor.shape) for name, tensor in batch.items()} == {
-        "input_ids": (2, LENGTH),
-        "labels": (2, LENGTH),
-        "position_ids": (2, LENGTH),
-    }
+    assert set(batch) == {"input_ids", "labels", "position_ids", "bounds", "longest"}
+    for name in ("input_ids", "labels", "position_ids"):
+        assert batch[name].shape == (2, LENGTH)
 
 
-def test_the_losses_of_a_packed_block_are_those_of_its_documents_alone(model, tokenizer):
+def test_the_losses_of_a_packed_block_are_those_of_its_documents_alone(
+    model, tokenizer, kernel, use
+):
     for block in blocks_of(tokenizer, 2):
         with torch.inference_mode():
+            use(model, kernel)
             packed = token_losses(model, collate([block]))[0]  # (L - 1,): of tokens 1 to L - 1
+            use(model, "sdpa")
             for placed in block.placed:
-                ids = torch.tensor([placed.segment.written.ids])
+                ids = torch.from_numpy(block.input_ids[None, placed.start : placed.end])
                 logits = model(input_ids=ids, use_cache=False).logits[0]
                 chances = logits.log_softmax(-1)
                 alone = -chances[:-1].gather(1, ids[0, 1:, None])[:, 0]

@@ -15,6 +15,7 @@ from finetune.models.measure import (
     measuring_set,
     sum_losses,
 )
+from finetune.sequences import Encoder, tokenise
 from finetune.tokenizer import CodeTokenizer
 
 VOCABULARY = 300
@@ -63,7 +64,7 @@ def one(text):
 
 
 def set_of(docs, layout, tokenizer, length=64, max_tokens=10_000):
-    return measuring_set(docs, layout, tokenizer, length, max_tokens)
+    return measuring_set(tokenise(docs, Encoder(tokenizer)), layout, length, max_tokens)
 
 
 def test_a_uniform_model_loses_the_logarithm_of_its_vocabulary(tokenizer):
@@ -95,8 +96,8 @@ def test_in_an_infilling_layout_only_middles_and_their_ends_count(tokenizer, lay
     tokens = size = 0
     for block in measured.blocks:
         for placed in block.placed:
-            segment, cut = placed.segment, placed.segment.written.cut
-            text = documents()[segment.turn.document].text[segment.start : segment.end]
+            cut, (start, end) = placed.cut, placed.segment
+            text = documents()[placed.turn.document].text[start:end]
             middle = text[cut.prefix_end : cut.middle_end]
             tokens += len(tokenizer.encode(middle)) + 1
             size += len(middle.encode())
@@ -109,7 +110,7 @@ def test_in_an_infilling_layout_only_middles_and_their_ends_count(tokenizer, lay
 )
 def test_a_set_holds_its_layout_alone(tokenizer, layout, expected):
     cuts = [
-        placed.segment.written.cut
+        placed.cut
         for block in set_of(documents(), layout, tokenizer).blocks
         for placed in block.placed
     ]
@@ -119,12 +120,12 @@ def test_a_set_holds_its_layout_alone(tokenizer, layout, expected):
 def test_psm_and_spm_are_measured_on_the_same_cuts(tokenizer):
     def cuts(layout):
         blocks = set_of(documents(), layout, tokenizer, length=512).blocks
-        segments = [placed.segment for block in blocks for placed in block.placed]
-        whole = [s for s in segments if s.end == len(documents()[s.turn.document].text)]
+        placed = [one for block in blocks for one in block.placed]
+        texts = [document.text for document in documents()]
         return {
-            (s.turn.document, s.start): (s.written.cut.prefix_end, s.written.cut.middle_end)
-            for s in whole
-            if s.start == 0
+            one.turn: (one.cut.prefix_end, one.cut.middle_end)
+            for one in placed
+            if one.segment == (0, len(texts[one.turn.document]))
         }
 
     psm, spm = cuts("psm"), cuts("spm")
@@ -139,7 +140,7 @@ def test_each_document_is_measured_once(tokenizer):
         for block in set_of(documents(), "left_to_right", tokenizer).blocks
         for placed in block.placed
     ]
-    assert sum(segment.end - segment.start for segment in segments) == sum(
+    assert sum(end - start for start, end in segments) == sum(
         len(document.text) for document in documents()
     )
 

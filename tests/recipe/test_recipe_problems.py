@@ -14,7 +14,7 @@ def test_all_problems_are_reported_at_once_in_the_order_of_the_lines(refusal, re
 
 def test_an_unknown_key_near_to_none_lists_the_known_ones(refusal, recipe_text):
     assert refusal(recipe_text + "fim: {zzz: 1}\n") == [
-        "r.yaml:10: fim.zzz: unknown key; known here: rate, spm, cut"
+        "r.yaml:10: fim.zzz: unknown key; known here: rate, spm, spm_layout, cut"
     ]
 
 

@@ -3,6 +3,11 @@
 import pytest
 from tokenizers import Tokenizer
 
+from finetune.recipe.schema import Fim
+from finetune.sequences.block import make_block
+from finetune.sequences.encoder import Encoder
+from finetune.sequences.order import Turn
+from finetune.sequences.packing import Rule, Segment
 from finetune.sequences.segment import Cut, write_segment
 from finetune.tokenizer import CodeTokenizer
 
@@ -36,35 +41,44 @@ MIDDLE = {"psm": 2, "empty middle": 0, "empty suffix": 5, "inside tokens": 3}
 """How many ids at the end of the golden ones are the middle's."""
 
 
-def written(parts, layout, tokenizer, labels="all"):
+def laid_out(text, start, end, cut, encoder, labels="all"):
+    """Ids and labels of one segment that has a block to itself."""
+    written = write_segment(encoder.tokens(text), start, end, cut, encoder)
+    segment = Segment(Turn(0, 0), start, end, written, Rule(Fim(), labels))
+    block = make_block([segment], length=written.length, isolate=False, pad=4)
+    return block.input_ids.tolist(), block.labels.tolist()
+
+
+def written(parts, layout, encoder, labels="all"):
     prefix, middle, suffix = parts
     cut = Cut(layout, len(prefix), len(prefix) + len(middle))
     text = prefix + middle + suffix
-    return write_segment(text, cut, ends=True, labels=labels, tokenizer=tokenizer)
+    return laid_out(text, 0, len(text), cut, encoder, labels)
 
 
-@pytest.fixture(scope="module")
-def starcoder(shared) -> CodeTokenizer:
-    return CodeTokenizer(shared / "data" / "starcoder-tokenizer")
+@pytest.fixture(scope="module", params=["spliced", "encoded again"])
+def starcoder(shared, request) -> Encoder:
+    tokenizer = CodeTokenizer(shared / "data" / "starcoder-tokenizer")
+    return Encoder(tokenizer, request.param == "spliced")
 
 
 @pytest.mark.parametrize(("parts", "layout", "ids"), GOLDEN.values(), ids=GOLDEN)
 def test_a_cut_segment_has_the_golden_ids_and_one_end(starcoder, parts, layout, ids):
-    assert written(parts, layout, starcoder).ids == [*ids, 0]
+    assert written(parts, layout, starcoder)[0] == [*ids, 0]
 
 
 @pytest.mark.parametrize(("parts", "layout", "ids"), GOLDEN.values(), ids=GOLDEN)
 def test_every_golden_id_is_its_own_label(starcoder, parts, layout, ids):
-    assert written(parts, layout, starcoder).labels == [*ids, 0]
+    assert written(parts, layout, starcoder)[1] == [*ids, 0]
 
 
 def test_middle_labels_of_the_golden_function_are_eleven_masks_then_middle_and_end(starcoder):
-    assert written(DEF, "psm", starcoder, "middle").labels == [-100] * 11 + [375, 816, 0]
+    assert written(DEF, "psm", starcoder, "middle")[1] == [-100] * 11 + [375, 816, 0]
 
 
 @pytest.mark.parametrize("layout", ["spm", "spm_v1"])
 def test_middle_labels_are_the_same_in_every_layout(starcoder, layout):
-    assert written(DEF, layout, starcoder, "middle").labels == [-100] * 11 + [375, 816, 0]
+    assert written(DEF, layout, starcoder, "middle")[1] == [-100] * 11 + [375, 816, 0]
 
 
 @pytest.mark.parametrize("name", MIDDLE)
@@ -73,25 +87,24 @@ def test_middle_labels_mask_all_before_the_middle(starcoder, name):
     kept = MIDDLE[name]
     masked = len(ids) - kept
     expected = [-100] * masked + ids[masked:] + [0]
-    assert written(parts, layout, starcoder, "middle").labels == expected
+    assert written(parts, layout, starcoder, "middle")[1] == expected
 
 
 @pytest.mark.parametrize("labels", ["all", "middle"])
 def test_an_uncut_document_keeps_every_label_and_its_end(starcoder, labels):
-    segment = write_segment("".join(DEF), None, ends=True, labels=labels, tokenizer=starcoder)
-    assert segment.ids == [589, 296, 26, 106, 711, 284, 442, 816, 203, 0]
-    assert segment.labels == segment.ids
+    text = "".join(DEF)
+    ids, own_labels = laid_out(text, 0, len(text), None, starcoder, labels)
+    assert ids == own_labels == [589, 296, 26, 106, 711, 284, 442, 816, 203, 0]
 
 
 def test_an_uncut_segment_that_goes_on_elsewhere_has_no_end(starcoder):
-    segment = write_segment("a = 1\n", None, ends=False, labels="all", tokenizer=starcoder)
-    assert segment.ids == [83, 280, 225, 35, 203]
+    assert laid_out("a = 1\nb = 2\n", 0, 6, None, starcoder)[0] == [83, 280, 225, 35, 203]
 
 
 def test_a_cut_segment_that_goes_on_elsewhere_ends_its_middle(starcoder):
-    cut = Cut("psm", 6, 6)
-    segment = write_segment("a = 1\nb = 2\n", cut, ends=False, labels="all", tokenizer=starcoder)
-    assert segment.ids == [1, 83, 280, 225, 35, 203, 3, 84, 280, 225, 36, 203, 2, 0]
+    text, cut = "a = 1\nb = 2\nc", Cut("psm", 6, 6)
+    ids, _ = laid_out(text, 0, 12, cut, starcoder)
+    assert ids == [1, 83, 280, 225, 35, 203, 3, 84, 280, 225, 36, 203, 2, 0]
 
 
 @pytest.mark.parametrize(
@@ -115,5 +128,5 @@ def test_a_small_tokenizer_follows_the_same_rules(tiny_tokenizer, parts):
     }
     masks = [-100] * (3 + len(prefix) + len(suffix))
     for layout, ids in expected.items():
-        segment = written(parts, layout, CodeTokenizer(tiny_tokenizer), "middle")
-        assert (segment.ids, segment.labels) == (ids, [*masks, *middle, 0])
+        found = written(parts, layout, Encoder(CodeTokenizer(tiny_tokenizer)), "middle")
+        assert found == (ids, [*masks, *middle, 0])

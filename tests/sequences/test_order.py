@@ -1,13 +1,15 @@
 """Which document comes next, and what is drawn for it: functions of names, never of history."""
 
 import math
+from functools import cache
 from itertools import islice
 
+import numpy as np
 import pytest
 
 from data_formats.document import Document
 from finetune.recipe.schema import Fim, Sequences
-from finetune.sequences import block_stream
+from finetune.sequences import Encoder, Rule, block_stream, tokenise
 from finetune.sequences.draws import Draws, below, draws, happens
 from finetune.sequences.order import DocumentOrder, shares_of
 from finetune.sequences.segment import choose_cut
@@ -18,7 +20,10 @@ CHI_SQUARE_9 = 27.88
 
 
 def documents(*sizes_by_source):
-    """One document per size; an order counts one character more for each, its end."""
+    """One document per size in tokens, of which an order counts one for its end.
+
+    The tokenizer of these tests has no merge of two x.
+    """
     return [
         Document(text="x" * (size - 1), path=f"{index}.py", repo="r", language="c", source=source)
         for source, sizes in enumerate(sizes_by_source)
@@ -26,97 +31,111 @@ def documents(*sizes_by_source):
     ]
 
 
+def order_of(*sizes_by_source, shares=None, seed=0, epochs=None):
+    """An order over documents of these sizes."""
+    sizes, sources = columns(sizes_by_source)
+    if shares is None:
+        shares = shares_of(sizes, sources, [None] * len(sizes_by_source))
+    return DocumentOrder(sizes, sources, shares, seed, epochs)
+
+
+def columns(sizes_by_source):
+    sizes = np.array([size - 1 for sizes in sizes_by_source for size in sizes])
+    sources = np.array([s for s, sizes in enumerate(sizes_by_source) for _ in sizes])
+    return sizes, sources
+
+
+def shares(weights, *sizes_by_source):
+    return shares_of(*columns(sizes_by_source), weights)
+
+
 def turns(order, count):
     return [order.next() for _ in range(count)]
 
 
 def source_sequence(order, count):
-    return [order.documents[turn.document].source for turn in turns(order, count)]
+    return [int(order.sources[turn.document]) for turn in turns(order, count)]
 
 
 def test_shares_of_three_quarters_and_one_quarter_by_hand():
-    docs = documents([10] * 8, [10] * 8)
-    order = DocumentOrder(docs, {0: 0.75, 1: 0.25}, seed=0)
+    order = order_of([10] * 8, [10] * 8, shares={0: 0.75, 1: 0.25})
     assert source_sequence(order, 12) == [0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0]
 
 
-def test_shares_count_characters_and_not_documents():
-    docs = documents([30] * 4, [10] * 4)
-    order = DocumentOrder(docs, {0: 0.5, 1: 0.5}, seed=0)
+def test_shares_count_tokens_and_not_documents():
+    order = order_of([30] * 4, [10] * 4, shares={0: 0.5, 1: 0.5})
     assert source_sequence(order, 8) == [0, 1, 1, 1, 0, 1, 1, 1]
 
 
 def test_shares_are_exact_to_one_document_at_every_prefix():
-    docs = documents([40, 3, 17], [9, 25], [50, 1, 1, 8])
-    shares = {0: 0.5, 1: 0.3, 2: 0.2}
-    order = DocumentOrder(docs, shares, seed=1)
-    handed = dict.fromkeys(shares, 0)
+    wanted = {0: 0.5, 1: 0.3, 2: 0.2}
+    order = order_of([40, 3, 17], [9, 25], [50, 1, 1, 8], shares=wanted, seed=1)
+    handed = dict.fromkeys(wanted, 0)
     for _ in range(500):
-        document = docs[order.next().document]
-        handed[document.source] += len(document.text) + 1
+        document = order.next().document
+        handed[int(order.sources[document])] += int(order.sizes[document]) + 1
         total = sum(handed.values())
-        for source, share in shares.items():
+        for source, share in wanted.items():
             assert abs(handed[source] - share * total) <= 50
+    assert order.handed == handed
 
 
 def test_a_weight_is_the_exact_share_and_the_rest_is_split_by_size():
-    docs = documents([10, 10], [30, 30], [5])
-    assert shares_of(docs, [None, None, 0.2]) == pytest.approx({0: 0.2, 1: 0.6, 2: 0.2})
+    found = shares([None, None, 0.2], [10, 10], [30, 30], [5])
+    assert found == pytest.approx({0: 0.2, 1: 0.6, 2: 0.2})
 
 
 def test_without_weights_shares_are_sizes():
-    assert shares_of(documents([25], [50, 25]), [None, None]) == {0: 0.25, 1: 0.75}
+    assert shares([None, None], [25], [50, 25]) == {0: 0.25, 1: 0.75}
 
 
 @pytest.mark.parametrize(
-    ("weights", "shares"),
+    ("weights", "expected"),
     [([0.2, 0.2], {0: 0.5, 1: 0.5}), ([3.0, 1.0], {0: 0.75, 1: 0.25}), ([0.5, 0.5], None)],
 )
-def test_weights_alone_are_scaled_to_one(weights, shares):
-    assert shares_of(documents([10], [90]), weights) == (shares or {0: 0.5, 1: 0.5})
+def test_weights_alone_are_scaled_to_one(weights, expected):
+    assert shares(weights, [10], [90]) == (expected or {0: 0.5, 1: 0.5})
 
 
 def test_weight_zero_never_appears():
-    docs = documents([10], [10], [10])
-    shares = shares_of(docs, [None, 0.0, 0.5])
-    assert shares == {0: 0.5, 2: 0.5}
-    assert 1 not in source_sequence(DocumentOrder(docs, shares, seed=0), 50)
+    found = shares([None, 0.0, 0.5], [10], [10], [10])
+    assert found == {0: 0.5, 2: 0.5}
+    assert 1 not in source_sequence(order_of([10], [10], [10], shares=found), 50)
 
 
 def test_a_source_without_documents_leaves_its_share_to_the_others():
-    assert shares_of(documents([10], []), [0.5, 0.5]) == {0: 1.0}
+    assert shares([0.5, 0.5], [10], []) == {0: 1.0}
 
 
 def test_one_pass_hands_out_each_document_once_and_ends():
-    docs = documents([5] * 7, [9] * 3)
-    order = DocumentOrder(docs, shares_of(docs, [None, None]), seed=0, epochs=1)
+    order = order_of([5] * 7, [9] * 3, epochs=1)
     assert sorted(turn.document for turn in turns(order, 10)) == list(range(10))
     assert order.next() is None
 
 
 def test_passes_are_counted():
-    order = DocumentOrder(documents([5] * 3), {0: 1.0}, seed=0, epochs=3)
+    order = order_of([5] * 3, epochs=3)
     assert [turn.epoch for turn in turns(order, 9)] == [0, 0, 0, 1, 1, 1, 2, 2, 2]
     assert order.next() is None
 
 
 def test_a_small_source_of_a_large_share_passes_more_often():
-    docs = documents([10], [10] * 10)
-    order = DocumentOrder(docs, {0: 0.5, 1: 0.5}, seed=0)
+    order = order_of([10], [10] * 10, shares={0: 0.5, 1: 0.5})
     epochs = {turn.document: turn.epoch for turn in turns(order, 21)}
     assert epochs[0] == 10
     assert {epochs[document] for document in range(1, 11)} == {0}
+    assert order.passes == {0: 11.0, 1: 1.0}
 
 
 def test_another_pass_has_another_order():
-    order = DocumentOrder(documents([5] * 20), {0: 1.0}, seed=0)
+    order = order_of([5] * 20)
     first, second = ([t.document for t in turns(order, 20)] for _ in range(2))
     assert sorted(first) == sorted(second) == list(range(20))
     assert first != second
 
 
 def test_another_seed_has_another_order():
-    orders = [DocumentOrder(documents([5] * 20), {0: 1.0}, seed=seed) for seed in (0, 1)]
+    orders = [order_of([5] * 20, seed=seed) for seed in (0, 1)]
     assert turns(orders[0], 20) != turns(orders[1], 20)
 
 
@@ -151,13 +170,14 @@ def test_probability_zero_never_happens_and_one_always_does():
 
 def test_the_first_cut_comes_first_however_it_was_drawn():
     high, low = 2**64 - 1, 0
-    for drawn in (Draws(0, 0, high, low), Draws(0, 0, low, high)):
-        cut = choose_cut("abcd", Fim(rate=1.0), drawn)
+    for drawn in (Draws(0, 0, 0, high, low), Draws(0, 0, 0, low, high)):
+        cut = choose_cut("abcd", 0, 4, "c", Fim(rate=1.0), drawn)
         assert (cut.prefix_end, cut.middle_end) == (0, 4)
 
 
 def cuts(fim, count, text="x" * 999):
-    found = [choose_cut(text, fim, draws(0, 0, f"{number:016x}", 0)) for number in range(count)]
+    keys = (draws(0, 0, f"{number:016x}", 0) for number in range(count))
+    found = [choose_cut(text, 0, len(text), "c", fim, drawn) for drawn in keys]
     return [cut for cut in found if cut is not None]
 
 
@@ -205,21 +225,24 @@ def test_every_pair_of_cuts_of_a_short_text_occurs():
     assert pairs == {(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)}
 
 
+@cache
+def encoder_of(tokenizer):
+    return Encoder(tokenizer)
+
+
 @pytest.fixture(scope="module")
 def tokenizer(tiny_tokenizer) -> CodeTokenizer:
     return CodeTokenizer(tiny_tokenizer)
 
 
 def stream_of(docs, tokenizer, *, seed=0, epochs=1, length=64):
-    sequences, weights = Sequences(length=length), [None] * 3
-    return block_stream(
-        docs, tokenizer, Fim(), sequences, seed=seed, weights=weights, epochs=epochs
-    )
+    corpus, rules = tokenise(docs, encoder_of(tokenizer)), [Rule(Fim())] * 3
+    return block_stream(corpus, rules, Sequences(length=length), seed=seed, epochs=epochs)
 
 
 def cuts_by_turn(blocks):
-    segments = [placed.segment for block in blocks for placed in block.placed]
-    return {(s.turn.document, s.turn.epoch): s.written.cut for s in segments}
+    placed = [one for block in blocks for one in block.placed]
+    return {(one.turn.document, one.turn.epoch): one.cut for one in placed}
 
 
 def test_a_stream_s_rate_lies_within_four_deviations(tokenizer):

@@ -1,6 +1,7 @@
 """A stream goes on exactly where its stored state was taken."""
 
 import json
+from functools import cache
 from itertools import islice
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from data_formats.document import Document
 from finetune.recipe.schema import Fim, Sequences
-from finetune.sequences import block_stream
+from finetune.sequences import Encoder, Rule, block_stream, tokenise
 from finetune.tokenizer import CodeTokenizer
 
 
@@ -27,16 +28,27 @@ DOCUMENTS = [
 ]
 
 
+@cache
+def encoder_of(tokenizer):
+    return Encoder(tokenizer)
+
+
 @pytest.fixture(scope="module")
 def tokenizer(tiny_tokenizer) -> CodeTokenizer:
     return CodeTokenizer(tiny_tokenizer)
 
 
-def stream_of(tokenizer, *, length=64, epochs=None, isolate=True):
+RULES = [Rule(Fim()), Rule(Fim(cut="line"), weight=0.3), Rule(Fim(rate=0.9), "middle", 0.2)]
+
+
+@pytest.fixture(scope="module")
+def corpus(tokenizer):
+    return tokenise(DOCUMENTS, encoder_of(tokenizer))
+
+
+def stream_of(corpus, *, length=64, epochs=None, isolate=True):
     sequences = Sequences(length=length, isolate_documents=isolate)
-    return block_stream(
-        DOCUMENTS, tokenizer, Fim(), sequences, seed=5, weights=[None, 0.3, 0.2], epochs=epochs
-    )
+    return block_stream(corpus, RULES, sequences, seed=5, epochs=epochs)
 
 
 def as_lists(blocks):
@@ -53,36 +65,36 @@ def stored(stream):
 
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(st.integers(0, 150), st.sampled_from([32, 64, 200]))
-def test_blocks_after_any_point_are_identical(tokenizer, at, length):
-    running = stream_of(tokenizer, length=length)
+def test_blocks_after_any_point_are_identical(corpus, at, length):
+    running = stream_of(corpus, length=length)
     for _ in range(at):
         next(running)
-    resumed = stream_of(tokenizer, length=length)
+    resumed = stream_of(corpus, length=length)
     resumed.restore(stored(running))
     assert as_lists(islice(resumed, 12)) == as_lists(islice(running, 12))
 
 
-def test_a_restored_stream_stores_the_state_that_it_was_given(tokenizer):
-    running = stream_of(tokenizer)
+def test_a_restored_stream_stores_the_state_that_it_was_given(corpus):
+    running = stream_of(corpus)
     for _ in range(50):
         next(running)
-    resumed = stream_of(tokenizer)
+    resumed = stream_of(corpus)
     resumed.restore(stored(running))
     assert stored(resumed) == stored(running)
 
 
-def test_counts_go_on_across_a_resume(tokenizer):
-    running = stream_of(tokenizer, epochs=1)
+def test_counts_go_on_across_a_resume(corpus):
+    running = stream_of(corpus, epochs=1)
     for _ in range(20):
         next(running)
-    resumed = stream_of(tokenizer, epochs=1)
+    resumed = stream_of(corpus, epochs=1)
     resumed.restore(stored(running))
     assert sum(1 for _ in resumed) == sum(1 for _ in running) > 0
-    assert vars(resumed.counts) == vars(running.counts)
+    assert resumed.counts == running.counts
 
 
-def test_a_state_is_not_changed_by_what_is_read_after_it(tokenizer):
-    stream = stream_of(tokenizer)
+def test_a_state_is_not_changed_by_what_is_read_after_it(corpus):
+    stream = stream_of(corpus)
     for _ in range(20):
         next(stream)
     state = stream.state()
@@ -92,24 +104,24 @@ def test_a_state_is_not_changed_by_what_is_read_after_it(tokenizer):
     assert json.dumps(state) == before
 
 
-def test_a_stream_can_be_set_back(tokenizer):
-    stream = stream_of(tokenizer)
+def test_a_stream_can_be_set_back(corpus):
+    stream = stream_of(corpus)
     state = stored(stream)
     first = as_lists(islice(stream, 30))
     stream.restore(state)
     assert as_lists(islice(stream, 30)) == first
 
 
-def test_an_exhausted_stream_resumes_exhausted(tokenizer):
-    stream = stream_of(tokenizer, epochs=1)
+def test_an_exhausted_stream_resumes_exhausted(corpus):
+    stream = stream_of(corpus, epochs=1)
     assert len(list(stream)) > 20
-    resumed = stream_of(tokenizer, epochs=1)
+    resumed = stream_of(corpus, epochs=1)
     resumed.restore(stored(stream))
     assert list(resumed) == []
 
 
-def test_the_state_stays_small_over_many_passes(tokenizer):
-    stream = stream_of(tokenizer)
+def test_the_state_stays_small_over_many_passes(corpus):
+    stream = stream_of(corpus)
     for _ in range(400):
         next(stream)
     assert stream.state()["order"]["epoch"]["0"] > 1
@@ -117,15 +129,27 @@ def test_the_state_stays_small_over_many_passes(tokenizer):
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3])
-def test_blocks_shared_out_over_ranks_are_the_blocks_of_one(tokenizer, ranks):
+def test_blocks_shared_out_over_ranks_are_the_blocks_of_one(corpus, ranks):
     """Each rank reads the whole stream and keeps every n-th block."""
-    whole = as_lists(islice(stream_of(tokenizer), 12))
-    shares = [as_lists(islice(stream_of(tokenizer), rank, 12, ranks)) for rank in range(ranks)]
+    whole = as_lists(islice(stream_of(corpus), 12))
+    shares = [as_lists(islice(stream_of(corpus), rank, 12, ranks)) for rank in range(ranks)]
     assert [shares[i % ranks][i // ranks] for i in range(12)] == whole
 
 
-def test_isolation_changes_positions_and_labels_and_no_id(tokenizer):
-    apart = list(islice(stream_of(tokenizer), 10))
-    together = list(islice(stream_of(tokenizer, isolate=False), 10))
+def test_blocks_that_are_skipped_are_planned_all_the_same(corpus):
+    whole = as_lists(islice(stream_of(corpus), 12))
+    stream = stream_of(corpus)
+    assert stream.skip_to(7)
+    assert stream.position == 7
+    assert as_lists(islice(stream, 5)) == whole[7:]
+
+
+def test_a_stream_that_ends_before_the_block_that_is_asked_for_says_so(corpus):
+    assert not stream_of(corpus, epochs=1).skip_to(10_000)
+
+
+def test_isolation_changes_positions_and_labels_and_no_id(corpus):
+    apart = list(islice(stream_of(corpus), 10))
+    together = list(islice(stream_of(corpus, isolate=False), 10))
     assert [b.input_ids.tolist() for b in apart] == [b.input_ids.tolist() for b in together]
     assert as_lists(apart) != as_lists(together)

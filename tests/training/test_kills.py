@@ -120,8 +120,10 @@ def test_a_run_killed_inside_a_checkpoint_ends_with_the_same_weights(
     assert losses_of(runs / "tiny") == losses_of(unbroken())
 
 
-def test_sigterm_saves_and_ends_with_143(start, train, runs, unbroken):
-    process = start("train")
+@pytest.mark.parametrize("workers", [0, 2])
+def test_sigterm_saves_and_ends_with_143(start, train, runs, unbroken, workers):
+    """It resumes in the training process itself, with other micro-batches too."""
+    process = start("train", f"train.workers={workers}")
     wait_for_step(runs / "tiny", 1, process)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 143
@@ -133,6 +135,19 @@ def test_sigterm_saves_and_ends_with_143(start, train, runs, unbroken):
     assert same_weights(
         runs / "tiny" / "model" / "model.safetensors", unbroken() / "model" / "model.safetensors"
     )
+
+
+def test_a_run_killed_with_workers_goes_on_with_others_and_other_micro_batches(
+    start, train, runs, unbroken
+):
+    process = start("train", "train.workers=2")
+    wait_for_step(runs / "tiny", 3, process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    train("train.workers=1", "train.micro_batch=4")
+    resumed, whole = losses_of(runs / "tiny"), losses_of(unbroken())
+    assert resumed.keys() == whole.keys()
+    assert all(abs(resumed[step] - whole[step]) < 1e-4 for step in whole)
 
 
 def test_a_training_that_lost_its_parent_stops_by_itself(start, train, runs):

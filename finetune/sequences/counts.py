@@ -1,0 +1,71 @@
+"""What the packer did, for the report: nothing is split, padded or left out uncounted."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from finetune.sequences.packing import Segment
+
+
+@dataclass
+class Counts:
+    """Totals since the first window, over all ranks."""
+
+    windows: int = 0
+    segments: int = 0
+    expected: float = 0.0
+    """Sum of the rates with which the segments were drawn."""
+    psm: int = 0
+    """Segments written prefix first."""
+    spm: int = 0
+    """Segments written suffix first, in either variant."""
+    splits: int = 0
+    """How often a document was parted because it did not fit."""
+    tokens: int = 0
+    """Positions that hold a document's token, a sentinel or an end."""
+    transformed_tokens: int = 0
+    """Those of segments that were cut."""
+    padding: int = 0
+    """Positions that hold nothing."""
+    kinds: dict[str, int] = field(default_factory=dict)
+    """Cuts by kind, as they were made."""
+    instead: dict[str, int] = field(default_factory=dict)
+    """By kind that was drawn: cuts made by character, for the text did not allow it."""
+
+    def add(self, window: "Iterable[Segment]", padding: int) -> None:
+        """Count one window."""
+        self.windows += 1
+        self.padding += padding
+        for segment in window:
+            self.segments += 1
+            self.expected += segment.rule.fim.rate
+            self.tokens += segment.length
+            cut = segment.written.cut
+            if cut is None:
+                continue
+            self.psm += cut.layout == "psm"
+            self.spm += cut.layout != "psm"
+            self.transformed_tokens += segment.length
+            self.kinds[cut.kind] = self.kinds.get(cut.kind, 0) + 1
+            if cut.kind != cut.wanted:
+                self.instead[cut.wanted] = self.instead.get(cut.wanted, 0) + 1
+
+    @property
+    def nominal_rate(self) -> float:
+        """Mean over the segments of the rate that the recipe asks for."""
+        return self.expected / self.segments if self.segments else 0.0
+
+    @property
+    def effective_rate(self) -> float:
+        """Share of segments that were transformed."""
+        return (self.psm + self.spm) / self.segments if self.segments else 0.0
+
+    @property
+    def fill(self) -> float:
+        """Share of positions that hold a token of a document."""
+        return self.tokens / (self.tokens + self.padding) if self.tokens else 0.0
+
+    def state(self) -> dict[str, Any]:
+        """JSON that makes equal counts."""
+        return {**vars(self), "kinds": dict(self.kinds), "instead": dict(self.instead)}
