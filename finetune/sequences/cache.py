@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
@@ -204,7 +205,10 @@ def _opened(folder: Path, file: Path, tokenizer: CodeTokenizer) -> TokenisedCorp
     rows = np.load(folder / "rows.npy", mmap_mode="r")
     shards, names = _Shards(folder, encoder.dtype), read_json(folder / "cache.json")["languages"]
 
+    # A long document gives many segments: the few that are being split are not read each time.
+    read = lru_cache(maxsize=16)(lambda index: shards.read(rows[index]))
+
     def describe(index: int) -> Document:
         return document_at(file, index)
 
-    return TokenisedCorpus(encoder, rows, names, lambda index: shards.read(rows[index]), describe)
+    return TokenisedCorpus(encoder, rows, names, read, describe)

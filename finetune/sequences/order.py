@@ -81,9 +81,13 @@ class DocumentOrder:
     @property
     def passes(self) -> dict[int, float]:
         """How often each source was handed out so far, parts of a pass included."""
+        return self.passes_at(self.state())
+
+    def passes_at(self, state: dict[str, dict[str, int]]) -> dict[int, float]:
+        """The same where `state` was taken."""
         return {
-            source: self._epoch[source] + self._position[source] / len(self._members[source])
-            for source in self.shares
+            int(source): epoch + state["position"][source] / len(self._members[int(source)])
+            for source, epoch in state["epoch"].items()
         }
 
     @property

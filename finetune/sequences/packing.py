@@ -12,7 +12,7 @@ a block: a rank that plans the windows of all ranks pays for its own.
 
 from bisect import bisect_right, insort
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count, islice
 from typing import Any
 
@@ -146,7 +146,11 @@ class Packer:
         if len(tokens.ids) - tokens.index(start) > self.length:
             return Candidate(turn, start, None)
         whole = self._write(turn, tokens, start, len(tokens.text))
-        return Candidate(turn, start, whole if whole.length <= self.length else None)
+        if whole.length > self.length:
+            return Candidate(turn, start, None)
+        if start > 0:  # a view would keep the ids of all the document while this waits
+            whole = replace(whole, written=whole.written.copied())
+        return Candidate(turn, start, whole)
 
     def _write(self, turn: Turn, tokens: Tokens, start: int, end: int) -> Segment:
         corpus, rule = self.corpus, self._rule(turn)

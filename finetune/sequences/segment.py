@@ -5,7 +5,7 @@ but never inside a character, and the parts always concatenate to the segment.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -49,6 +49,10 @@ class Written:
     def ids(self) -> Ids:
         """(length,) all ids."""
         return np.concatenate(self.pieces) if self.pieces else np.zeros(0, dtype=np.uint16)
+
+    def copied(self) -> "Written":
+        """The same with ids of its own."""
+        return replace(self, pieces=(self.ids,))
 
     @property
     def num_context(self) -> int:

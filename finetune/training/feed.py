@@ -97,6 +97,11 @@ class Feed:
         """What was packed up to this rank's last block, for all ranks."""
         return Counts(**self._packer["counts"])
 
+    @property
+    def passes(self) -> dict[int, float]:
+        """How often each source was read up to there, the packer's look-ahead included."""
+        return self.stream.packer.order.passes_at(self._packer["order"])
+
 
 def _as_it_is(item: Any) -> Any:
     return item

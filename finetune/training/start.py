@@ -51,6 +51,7 @@ def train(recipe: Recipe, run: RunFolder) -> None:
             "tokens_per_second": round(speed, 1),
             "processes": accelerator.num_processes,
             "packing": trainer.feed.counts.state(),
+            "passes": trainer.feed.passes,
         }
         outcome.summary = (
             f"{trainer.step} steps, {trainer.step * recipe.train.batch_tokens:,} tokens, "

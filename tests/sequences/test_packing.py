@@ -156,6 +156,16 @@ def test_a_huge_line_is_split_without_loss(tokenizer, rate):
     assert "".join(text[start:end] for start, end, _ in found) == text
 
 
+@pytest.mark.parametrize("line", ["f(a,'日')+", "x", " "])
+@pytest.mark.parametrize("rate", [0.0, 0.5])
+def test_a_megabyte_on_one_line_is_placed_whole(tokenizer, line, rate):
+    text = line * (1_000_000 // len(line))
+    blocks = list(stream_of([document(text)], tokenizer, length=8192, rate=rate))
+    found = segments_by_document(blocks)[0]
+    assert "".join(text[start:end] for start, end, _ in found) == text
+    assert all(block.placed[-1].end > 8000 for block in blocks[:-1])
+
+
 def test_a_huge_line_fills_its_blocks(tokenizer):
     text = "x = [" + "'ab', " * 1000 + "]"
     stream = stream_of([document(text)], tokenizer, rate=0.0)

@@ -98,6 +98,10 @@ def test_counts_cover_the_blocks_of_all_ranks(corpus):
     feed.start()
     feed.take(5)
     assert feed.counts.windows == 10
+    stream = stream_of(corpus)
+    stream.skip_to(10)
+    assert feed.counts == stream.counts
+    assert feed.passes == stream.packer.order.passes
 
 
 @pytest.mark.parametrize("workers", [0, 2])
