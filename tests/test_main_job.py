@@ -203,6 +203,52 @@ def test_preview_prints_blocks_whose_segments_stand_in_their_documents(place):
             assert one["end"] <= 128
 
 
+def test_preview_s_ids_follow_from_its_segments_and_cuts_alone(place):
+    """Rebuilt with nothing but `tokenizers` from what the command prints."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(place / "runs" / "base" / "merged" / "tokenizer.json"))
+    tokenizer.encode_special_tokens = True  # names of special tokens are text
+
+    def ids(text):
+        return tokenizer.encode(text, add_special_tokens=False).ids
+
+    command = ["preview", str(place / "tuned.yaml"), "--json", "-n", "20"]
+    output = subprocess.run(
+        [*FINETUNE, *command, "--runs", str(place / "runs")],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    layouts = set()
+    for block in map(json.loads, output.splitlines()):
+        for one in block["documents"]:
+            found, text = block["input_ids"][one["start"] : one["end"]], one["segment"]
+            layouts.add(one["layout"])
+            if one["layout"] is None:
+                assert found in (ids(text), [*ids(text), 0])
+                continue
+            a, b = one["prefix_end"], one["middle_end"]
+            prefix, middle, suffix = ids(text[:a]), ids(text[a:b]), ids(text[b:])
+            expected = {
+                "psm": [1, *prefix, 3, *suffix, 2, *middle, 0],
+                "spm": [1, 3, *suffix, 2, *prefix, *middle, 0],
+            }
+            assert found == expected[one["layout"]]
+            assert block["labels"][one["start"] + 1 : one["end"]] == found[1:]
+    assert layouts == {None, "psm", "spm"}
+
+
+def test_preview_writes_a_page(place, tmp_path):
+    page = tmp_path / "blocks.html"
+    command = ["preview", str(place / "tuned.yaml"), "--html", str(page)]
+    done = subprocess.run(
+        [*FINETUNE, *command, "--runs", str(place / "runs")], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, f"{page}\n")
+    assert "<html" in page.read_text(encoding="utf-8")
+
+
 def test_a_gate_that_fails_keeps_the_release_back_and_exits_3(place, tmp_path):
     """A limit that no model can meet: the loss must fall by nothing at all from a better base."""
     recipe = place / "gated.yaml"
