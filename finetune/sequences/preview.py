@@ -86,21 +86,41 @@ def _layout(placed: Placed) -> str:
 
 
 def _runs(placed: Placed, block: Block, tokenizer: CodeTokenizer) -> Iterator[Run]:
-    roles = [role for role, count in placed.roles for _ in range(count)]
-    at = range(placed.start, placed.end)
-    kinds = zip(at, roles, (block.labels[i] == IGNORED for i in at), strict=True)
-    for (role, masked), run in groupby(kinds, key=lambda kind: kind[1:]):
-        positions = [position for position, *_ in run]
-        ids = [int(block.input_ids[position]) for position in positions]
-        text = _visible(ids, tokenizer)
-        yield Run(role, bool(masked), positions[0], positions[-1] + 1, text)
+    start = placed.start
+    for role, count in placed.roles:
+        ids = block.input_ids[start : start + count].tolist()
+        masked = (block.labels[start : start + count] == IGNORED).tolist()
+        at = 0
+        for is_masked, run in groupby(masked):
+            end = at + len(list(run))
+            text = _visible(role, ids, at, end, tokenizer)
+            yield Run(role, is_masked, start + at, start + end, text)
+            at = end
+        start += count
 
 
-def _visible(ids: list[int], tokenizer: CodeTokenizer) -> str:
-    """Text of a run; control characters other than newlines and tabs are made visible."""
-    names = "".join(name for id_ in ids if (name := tokenizer.name(id_)) is not None)
-    text = names or tokenizer.decode(ids)
-    return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
+def _visible(role: str, ids: list[int], start: int, end: int, tokenizer: CodeTokenizer) -> str:
+    """Text of a role's tokens from `start` to `end`; control characters are made visible.
+
+    A character whose bytes fall into two runs is shown in the second.
+    """
+    if role in ("sentinel", "end"):
+        return "".join(str(tokenizer.name(id_)) for id_ in ids[start:end])
+    whole = tokenizer.decode(ids)
+    low, high = (_whole_characters(whole, tokenizer.decode(ids[:to])) for to in (start, end))
+    text = whole[low:high]
+    return "".join(c if c.isprintable() or c in "\n\t" else _escaped(c) for c in text)
+
+
+def _whole_characters(whole: str, beginning: str) -> int:
+    """How many characters of `whole` are complete where `beginning` stops, perhaps inside one."""
+    while not whole.startswith(beginning):
+        beginning = beginning[:-1]
+    return len(beginning)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
 
 
 def padding_of(block: Block) -> int:

@@ -37,6 +37,9 @@ _LINE_END = re.compile(rb"\r\n|\r|\n")
 _LEADS = bytes((byte & 0xC0) != 0x80 for byte in range(256))
 """1 for each byte that begins a character in UTF-8, 0 for those inside one."""
 
+_TOGETHER = {"keywords": 1, "args": 1, "keys": 0, "values": 0}
+"""Fields that alternate in the text: arguments of a call, and a dictionary's keys and values."""
+
 _WITH_FORMAT = ("JoinedStr", "TemplateStr")
 
 Span = tuple[int, int]
@@ -53,9 +56,19 @@ class Tree:
     ends: Sequence[int]
     firsts: Sequence[int]
     """The first child of each node, and one entry more: children end where the next one's begin."""
+    groups: Sequence[int]
+    """Neighbouring siblings of one number may be a middle together: `x` and `y` of `f(x, y)`, but
+    not `f` and `x`, which would part the brackets."""
 
     def children(self, node: int) -> Span:
         return self.firsts[node], self.firsts[node + 1]
+
+    def families(self, low: int, high: int) -> Iterable[Span]:
+        """The siblings from `low` to `high` by groups."""
+        while low < high:
+            end = next((i for i in range(low, high) if self.groups[i] != self.groups[low]), high)
+            yield low, end
+            low = end
 
     def depth(self) -> int:
         """How many levels there are below the whole text."""
@@ -79,20 +92,18 @@ def tree_of(text: str, language: str) -> Tree | None:
 def aligned(tree: Tree, segment: Span, span: Span) -> Span | None:
     """The run of whole nodes inside `segment` that agrees best with `span`, or None without any.
 
-    AST-FIM's aligned span (arXiv 2506.00204): of the smallest node that contains `span`, the run
-    of consecutive children with the largest intersection over union, the first of equals; the
-    node itself where it has no children. A node that the segment cuts can be no middle, nor can
-    the whole text: the largest nodes inside the segment stand for it.
+    After AST-FIM's aligned span (arXiv 2506.00204): of the smallest node that contains `span`, the
+    run of consecutive children of one group, or the node itself, with the largest intersection
+    over union; the first of equals. A node that the segment cuts can be no middle, nor can the
+    whole text: the largest nodes inside the segment stand for it.
     """
     node = _smallest(tree, span)
-    if node and _contains(segment, (tree.starts[node], tree.ends[node])):
-        low, high = tree.children(node)
-        if low == high:
-            return tree.starts[node], tree.ends[node]
-        families = [(low, high)]
-    else:
-        families = _families(tree, segment)
+    itself = tree.starts[node], tree.ends[node]
+    is_whole = node > 0 and _contains(segment, itself)
+    siblings = [tree.children(node)] if is_whole else _siblings(tree, segment)
+    families = [family for pair in siblings for family in tree.families(*pair)]
     runs = {run for family in families for run in _runs(tree, family, span)}
+    runs |= {itself} if is_whole else set()
     return max(sorted(runs), key=lambda run: _agreement(run, span), default=None)
 
 
@@ -117,7 +128,7 @@ def _smallest(tree: Tree, span: Span) -> int:
         node = child
 
 
-def _families(tree: Tree, segment: Span) -> list[Span]:
+def _siblings(tree: Tree, segment: Span) -> list[Span]:
     """Siblings inside `segment` whose parent is not: the parents are cut by its start or end."""
     found, cut = [], [0]
     for node in cut:  # grows while it is walked over
@@ -147,22 +158,28 @@ def _runs(tree: Tree, family: Span, span: Span) -> Iterable[Span]:
 
 
 def _level_order(
-    root: Any, length: int, children: Callable[[Any], Iterable[tuple[int, int, Any]]]
+    root: Any, length: int, children: Callable[[Any], Iterable[tuple[int, int, int, Any]]]
 ) -> Tree:
-    """`children`: start, end and node of each; empty and overlapping ones are left out."""
-    starts, ends, firsts = array("q", [0]), array("q", [length]), array("q")
+    """`children`: start, end, group and node of each; empty and overlapping ones are left out."""
+    starts, ends, firsts, groups = (
+        array("q", [0]),
+        array("q", [length]),
+        array("q"),
+        array("q", [0]),
+    )
     nodes = [root]
     for index, parent in enumerate(nodes):  # grows while it is walked over, as deep as it may be
         firsts.append(len(starts))
         free = starts[index]
-        for start, end, node in sorted(children(parent), key=itemgetter(0)):
+        for start, end, group, node in sorted(children(parent), key=itemgetter(0)):
             if free <= start < end <= ends[index]:
                 starts.append(start)
                 ends.append(end)
+                groups.append(group)
                 nodes.append(node)
                 free = end
     firsts.append(len(starts))
-    return Tree(starts, ends, firsts)
+    return Tree(starts, ends, firsts, groups)
 
 
 def _code_points(text: str, data: bytes) -> Sequence[int]:
@@ -198,28 +215,32 @@ def _parse_python(text: str) -> Tree | None:
             line -= 1
         return points[match.end() - 1]
 
-    def children(parent: ast.AST) -> Iterable[tuple[int, int, ast.AST]]:
-        for node in _positioned(parent):
-            yield start_of(node), place(node.end_lineno, node.end_col_offset), node
+    def children(parent: ast.AST) -> Iterable[tuple[int, int, int, ast.AST]]:
+        for group, node in _positioned(parent):
+            yield start_of(node), place(node.end_lineno, node.end_col_offset), group, node
 
     tree = _level_order(module, len(text), children)
     return tree if tree.depth() <= MAX_DEPTH else None
 
 
-def _positioned(parent: ast.AST) -> list[Any]:
-    """The nearest nodes below `parent` that have a place: `arguments`, operators, ... have none.
+def _positioned(parent: ast.AST) -> list[tuple[int, Any]]:
+    """The nearest nodes below `parent` that have a place, each with the field it stands in.
 
-    What stands inside an f-string is left out: before Python 3.12 its places are wrong.
+    `arguments`, operators, ... have none. What stands inside an f-string is left out: before
+    Python 3.12 its places are wrong.
     """
-    found: list[ast.AST] = []
+    found: list[tuple[int, Any]] = []
     if type(parent).__name__ in _WITH_FORMAT:
         return found
-    waiting: list[ast.AST] = [parent]
-    for node in waiting:
-        for value in vars(node).values():  # faster than `ast.iter_child_nodes`
-            for child in value if isinstance(value, list) else (value,):
-                if isinstance(child, ast.AST):
-                    (found if hasattr(child, "lineno") else waiting).append(child)
+    fields = enumerate(vars(parent).items())
+    waiting = [(_TOGETHER.get(name, number), value) for number, (name, value) in fields]
+    for group, value in waiting:  # grows while it is walked over
+        for child in value if isinstance(value, list) else (value,):
+            if isinstance(child, ast.AST):
+                if hasattr(child, "lineno"):
+                    found.append((group, child))
+                else:
+                    waiting += [(group, inner) for inner in vars(child).values()]
     return found
 
 
@@ -248,9 +269,9 @@ def _parse_other(text: str, language: str) -> Tree | None:
     best = min(roots, key=lambda root: root.has_error)
     points = _code_points(text, data)
 
-    def children(parent: "tree_sitter.Node") -> Iterable[tuple[int, int, "tree_sitter.Node"]]:
-        for node in parent.named_children:
-            yield points[node.start_byte], points[node.end_byte], node
+    def children(parent: "tree_sitter.Node") -> Iterable[tuple[int, int, int, "tree_sitter.Node"]]:
+        for node in parent.named_children:  # arguments and the like are nodes, brackets included
+            yield points[node.start_byte], points[node.end_byte], 0, node
 
     return _level_order(best, len(text), children)
 
