@@ -50,8 +50,11 @@ def _literal(low: str, high: str, ignore_case: bool) -> Test:
     """A character between `low` and `high`."""
 
     def test(char: Char) -> Answer:
-        if char.text is None:  # some letters beyond ASCII fold to ASCII ones: ſ to s, K to k
-            return Answer(ignore_case or high > "\x7f", False)
+        # Some letters beyond ASCII fold to ASCII ones, even to two: ſ to s, K to k, ß to ss.
+        if (char.text is None and ignore_case) or (ignore_case and high > "\x7f"):
+            return Answer(True, False)
+        if char.text is None:
+            return Answer(high > "\x7f", False)
         spellings = {char.text, char.text.lower(), char.text.upper()}
         among = spellings if ignore_case else {char.text}
         return _sure(any(low <= one <= high for one in among))
@@ -65,8 +68,8 @@ def _escape(letter: str) -> Test:
         return lambda char: _sure(char.is_space)
     if letter == "S":
         return lambda char: _sure(not char.is_space)
-    if letter in "rntfv":
-        control = {"r": "\r", "n": "\n", "t": "\t", "f": "\f", "v": "\v"}[letter]
+    if letter in "rntf":
+        control = {"r": "\r", "n": "\n", "t": "\t", "f": "\f"}[letter]
         return _literal(control, control, False)
     if letter.isalnum():
         raise Unknown(f"\\{letter}")
@@ -100,6 +103,8 @@ class Part:
     nullable: bool = False
     certain_null: bool = False
     """Whether it matches nothing at all without a condition."""
+    gives_back: bool = True
+    """Whether it leaves a character to what follows; a possessive quantifier keeps what it took."""
     first: frozenset[int] = frozenset()
     last: frozenset[int] = frozenset()
     single: frozenset[int] = frozenset()
@@ -159,6 +164,7 @@ class _Reader:
         return Part(
             nullable=any(part.nullable for part in parts),
             certain_null=any(part.certain_null for part in parts),
+            gives_back=all(part.gives_back for part in parts),
             first=frozenset().union(*(part.first for part in parts)),
             last=frozenset().union(*(part.last for part in parts)),
             single=frozenset().union(*(part.single for part in parts)),
@@ -176,10 +182,11 @@ class _Reader:
         return Part(
             nullable=left.nullable and right.nullable,
             certain_null=left.certain_null and right.certain_null,
+            gives_back=left.gives_back and right.gives_back,
             first=left.first | (right.first if left.nullable else empty),
             last=right.last | (left.last if right.nullable else empty),
             single=(left.single if right.certain_null else empty)
-            | (right.single if left.certain_null else empty),
+            | (right.single if left.certain_null and left.gives_back else empty),
         )
 
     def _repeated(self, part: Part) -> Part:
@@ -187,7 +194,10 @@ class _Reader:
         if match is None:
             return part
         self.at = match.end()
-        self._take("+") or self._take("?")  # possessive or lazy: the neighbours are the same
+        if match[1] and (self.text.startswith("?", self.at) or 0 in self._counts(match)):
+            raise Unknown(match[0])  # engines disagree on {n}?, and {0} is nothing
+        is_possessive = self._take("+")
+        is_possessive or self._take("?")  # lazy: the same neighbours
         quantifier = match[0][0]
         least = int(match[1]) if match[1] else int(quantifier == "+")
         if quantifier != "?":
@@ -195,10 +205,15 @@ class _Reader:
         return Part(
             nullable=part.nullable or least == 0,
             certain_null=part.certain_null or least == 0,
+            gives_back=part.gives_back and not is_possessive,
             first=part.first,
             last=part.last,
             single=part.single if least <= 1 else frozenset(),
         )
+
+    @staticmethod
+    def _counts(match: re.Match[str]) -> tuple[int, ...]:
+        return tuple(int(number) for number in (match[1], match[3] or "1"))
 
     def _atom(self, ignore_case: bool) -> Part:
         for opening, folds in (("(?i:", True), ("(?:", ignore_case), ("(?!", None), ("(?=", None)):
@@ -247,7 +262,10 @@ class _Reader:
 
     def _bracket(self, ignore_case: bool) -> Test:
         negated = self._take("^")
-        return _any_of(list(self._items(ignore_case)), negated)
+        tests = list(self._items(ignore_case))
+        if not tests:
+            raise Unknown("an empty class")
+        return _any_of(tests, negated)
 
     def _items(self, ignore_case: bool) -> Iterator[Test]:
         while not self._take("]"):

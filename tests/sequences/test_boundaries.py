@@ -41,6 +41,7 @@ PRE_TOKENIZERS = {
     "runs of digits": pre_tokenizers.Sequence([digits(False), byte_level(True)]),
     "qwen": pre_tokenizers.Sequence([split(QWEN), byte_level(False)]),
     "deepseek": pre_tokenizers.Sequence([*map(split, DEEPSEEK), byte_level(False)]),
+    "possessive": pre_tokenizers.Sequence([split(r" ?+\s{1,3}|[^a]?+x"), byte_level(True)]),
 }
 
 
@@ -119,6 +120,7 @@ def test_every_pair_of_known_characters_that_is_a_boundary_parts_hostile_surroun
         ("gpt2", "x", "日", False),
         ("gpt2", "\u00a0", " ", False),  # white space beyond ASCII
         ("deepseek", "1", "2", False),
+        ("possessive", " ", "x", False),  # the space is kept from what follows it
     ],
 )
 def test_a_pair_is_a_boundary_or_is_not(name, left, right, is_one):
@@ -189,8 +191,48 @@ def test_normalisation_to_nfc_is_covered():
 
 @pytest.mark.parametrize(
     "expression",
-    ["^a", "a$", r"\bx", r"(?<!a)b", "(?P<n>a)", "[a[b]]", "[a&&b]", r"\p{Lu}", "(a", "a*"],
+    [
+        *("^a", "a$", r"\bx", r"(?<!a)b", "(?P<n>a)", "(a", "a*", "a|", "a.b", r"(a)\1", "(?!ab)c"),
+        *("[a[b]]", "[a&&b]", "[]a]", "[[:alpha:]]", r"\p{Lu}", r"\P{L}", r"\p{^L}", r"\d", r"\w"),
+        *(r"\x41", r"\u0041", r"\h", r"\R", "a{2}?", "a{0}", "a{0,3}", "a{,3}", "a+*", "a++?"),
+    ],
 )
 def test_an_expression_that_is_not_understood_is_refused(expression):
     with pytest.raises(Unknown):
         parse(expression)
+
+
+ATOMS = [
+    *(r"\p{L}", r"\p{N}", r"\s", r"\S", "[^\\s\\p{L}]", "[a-c]", "[^a]", " ", "'", "x", r"\n"),
+    *("(?i:s)", "(?:ab|c)", "(?:a|bc)+", "[\r\n]", r"\p{P}", "日", "[一-龥]", "(?i:'s|ß)"),
+]
+QUANTIFIERS = ["", "", "?", "+", "*", "{1,3}", "{2}", "{2,}", "?+", "++", "+?", "*?"]
+
+
+def random_expression(rng):
+    def sequence():
+        parts = [rng.choice(ATOMS) + rng.choice(QUANTIFIERS) for _ in range(rng.randint(1, 3))]
+        if rng.random() < 0.2:
+            parts.insert(rng.randint(0, len(parts)), rng.choice([r"(?!\S)", "(?=a)", r"(?!\p{L})"]))
+        return "".join(parts)
+
+    return "|".join(sequence() for _ in range(rng.randint(1, 4)))
+
+
+def test_boundaries_hold_for_random_expressions():
+    rng, tried = random.Random(3), 0
+    for _ in range(700):
+        one = pre_tokenizers.Sequence(
+            [split(random_expression(rng)) for _ in range(rng.randint(1, 2))] + [byte_level(True)]
+        )
+        found = boundaries_of(described(one))
+        if isinstance(found, str):
+            continue
+        for _ in range(60):
+            before, after = random_text(rng, 6), random_text(rng, 6)
+            text = before + after
+            if before and after and found.at(text, len(before)):
+                tried += 1
+                whole = pieces(one, text)
+                assert pieces(one, before) + pieces(one, after) == whole, (one, before, after)
+    assert tried > 1000
