@@ -44,27 +44,27 @@ def make_block(window: Sequence[Segment], *, length: int, isolate: bool, pad: in
     before it belongs to another document. Padding is masked by position, whatever id it has, and
     is a document of its own.
     """
-    input_ids = np.full(length, pad, dtype=np.int64)  # (L,)
-    position_ids = np.arange(length, dtype=np.int64)  # (L,)
-    placed, at = [], 0
-    for segment in window:
-        start = at
-        for piece in segment.written.pieces:
-            input_ids[at : at + len(piece)] = piece
-            at += len(piece)
-        assert at - start == segment.length, "a segment is as long as was counted"
-        if isolate:
-            position_ids[start:at] -= start
-        written, bounds = segment.written, (segment.start, segment.end)
-        placed.append(Placed(segment.turn, bounds, written.cut, written.roles, start, at))
-    assert at <= length, "the packer never hands out more than fits"
-    if isolate:
-        position_ids[at:] -= at
+    pieces = [piece for segment in window for piece in segment.written.pieces]
+    size = sum(segment.length for segment in window)
+    assert size <= length, "the packer never hands out more than fits"
+    input_ids = np.empty(length, dtype=np.int64)  # (L,)
+    np.concatenate(pieces, out=input_ids[:size])
+    input_ids[size:] = pad
     labels = input_ids.copy()  # (L,)
-    labels[at:] = IGNORED
-    for segment, one in zip(window, placed, strict=True):
-        masked = segment.written.num_context if segment.rule.labels == "middle" else 0
-        labels[one.start : one.start + max(masked, int(isolate))] = IGNORED
+    labels[size:] = IGNORED
+    position_ids = np.arange(length, dtype=np.int64)  # (L,)
+    placed, start = [], 0
+    for segment in window:
+        written, end = segment.written, start + segment.length
+        if isolate:
+            position_ids[start:end] -= start
+        masked = written.num_context if segment.rule.labels == "middle" else 0
+        labels[start : start + max(masked, int(isolate))] = IGNORED
+        bounds = (segment.start, segment.end)
+        placed.append(Placed(segment.turn, bounds, written.cut, written.roles, start, end))
+        start = end
+    if isolate:
+        position_ids[size:] -= size
     return Block(input_ids, labels, position_ids, tuple(placed))
 
 

@@ -79,6 +79,17 @@ class Encoder:
             widths[id_] = len(spelling)
         return widths
 
+    def special(self, name: str) -> Ids:
+        """(1,) the id of the end, or of a sentinel: prefix, middle or suffix."""
+        return self._specials[name]
+
+    @cached_property
+    def _specials(self) -> dict[str, Ids]:
+        ids = {"end": self.tokenizer.eod}
+        if self.tokenizer.sentinels:
+            ids |= vars(self.tokenizer.sentinels)
+        return {name: np.array((id_,), dtype=self.dtype) for name, id_ in ids.items()}
+
     def tokens(self, text: str) -> Tokens:
         """A document's ids and where each of them starts."""
         try:
@@ -97,15 +108,15 @@ class Encoder:
 
     def part(self, tokens: Tokens, start: int, end: int) -> list[Ids]:
         """Ids of `text[start:end]`, as if that text were encoded alone, in consecutive arrays."""
-        text = tokens.text
+        text, boundaries = tokens.text, self._found
         if start == 0 and end == len(text):
             return [tokens.ids]
-        if not tokens.is_exact or isinstance(self._found, str):
+        if not tokens.is_exact or isinstance(boundaries, str):
             return [self.ids(text[start:end])]
-        left = start if self._found.at(text, start) else self._found.first(text, start, end)
+        left = start if boundaries.at(text, start) else boundaries.first(text, start, end)
         if left is None or left >= end:
             return [self.ids(text[start:end])] if start < end else []
-        right = end if self._found.at(text, end) else self._found.last(text, left, end)
+        right = end if boundaries.at(text, end) else boundaries.last(text, left, end)
         right = left if right is None else right
         low, high = tokens.starts.searchsorted(np.array((left, right), dtype=np.uint32))
         found = [tokens.ids[low:high]]

@@ -19,7 +19,7 @@ from typing import Any
 from finetune.errors import UserError
 from finetune.recipe.schema import Fim, Labels
 from finetune.sequences.counts import Counts
-from finetune.sequences.draws import draws, happens
+from finetune.sequences.draws import Draws, draws, happens
 from finetune.sequences.encoder import Tokens
 from finetune.sequences.order import DocumentOrder, Turn
 from finetune.sequences.segment import OVERHEAD, Written, choose_cut, write_segment
@@ -72,6 +72,8 @@ class Candidate:
     turn: Turn
     start: int
     """First code point that is still to be placed."""
+    drawn: Draws
+    """Of the segment that starts there, however long it will be."""
     whole: Segment | None
     """All that is left; None where it is longer than a window and will be split."""
 
@@ -139,25 +141,25 @@ class Packer:
 
     def _candidate(self, turn: Turn, start: int) -> Candidate:
         """What follows code point `start`, written where it can fit a window as a whole."""
-        row = self.corpus.rows[turn.document]
-        if start == 0 and int(row["tokens"]) > self.length:
-            return Candidate(turn, start, None)
+        drawn = draws(self.seed, turn.epoch, self.corpus.id_of(turn.document), start)
+        waiting = Candidate(turn, start, drawn, None)
+        if start == 0 and int(self.corpus.rows["tokens"][turn.document]) > self.length:
+            return waiting
         tokens = self.corpus.read(turn.document)
         if len(tokens.ids) - tokens.index(start) > self.length:
-            return Candidate(turn, start, None)
-        whole = self._write(turn, tokens, start, len(tokens.text))
+            return waiting
+        whole = self._write(waiting, tokens, len(tokens.text))
         if whole.length > self.length:
-            return Candidate(turn, start, None)
+            return waiting
         if start > 0:  # a view would keep the ids of all the document while this waits
             whole = replace(whole, written=whole.written.copied())
-        return Candidate(turn, start, whole)
+        return replace(waiting, whole=whole)
 
-    def _write(self, turn: Turn, tokens: Tokens, start: int, end: int) -> Segment:
-        corpus, rule = self.corpus, self._rule(turn)
-        drawn = draws(self.seed, turn.epoch, corpus.id_of(turn.document), start)
-        language = corpus.language(turn.document)
-        cut = choose_cut(tokens.text, start, end, language, rule.fim, drawn)
-        written = write_segment(tokens, start, end, cut, corpus.encoder)
+    def _write(self, candidate: Candidate, tokens: Tokens, end: int) -> Segment:
+        turn, start, rule = candidate.turn, candidate.start, self._rule(candidate.turn)
+        language = self.corpus.language(turn.document)
+        cut = choose_cut(tokens.text, start, end, language, rule.fim, candidate.drawn)
+        written = write_segment(tokens, start, end, cut, self.corpus.encoder)
         return Segment(turn, start, end, written, rule)
 
     def _rule(self, turn: Turn) -> Rule:
@@ -175,9 +177,7 @@ class Packer:
         """The first lines of a candidate, to fill the room; the tail queues up anew."""
         if first:
             (serial,) = islice(self._waiting, 1)
-            head = self._lines(self._waiting[serial], room) or self._characters(
-                self._waiting[serial], room
-            )
+            head = self._longest(serial, room) or self._longest(serial, room, by_line=False)
             if head is None:
                 raise UserError(
                     f"sequences.length: {self.length} tokens are too few for a document's first "
@@ -188,7 +188,7 @@ class Packer:
             return None
         best: tuple[int, Segment] | None = None
         for serial in self._splittable():
-            head = self._lines(self._waiting[serial], room)
+            head = self._longest(serial, room)
             if head and (best is None or head.length > best[1].length):
                 best = serial, head
                 if room - head.length < FULL_ENOUGH:
@@ -206,42 +206,28 @@ class Packer:
         self._wait(self._candidate(head.turn, head.end))
         return head
 
-    def _lines(self, candidate: Candidate, room: int) -> Segment | None:
-        """The longest run of whole lines that fits once written, as far as can be told."""
-        tokens = self.corpus.read(candidate.turn.document)
-        first = tokens.index(candidate.start)
-        wanted = min(room - self._overhead(candidate), len(tokens.ids) - first - 1)
+    def _longest(self, serial: int, room: int, *, by_line: bool = True) -> Segment | None:
+        """The longest run of whole lines that fits once written, as far as can be told.
+
+        Not `by_line`, of characters: for a line that is longer than a window.
+        """
+        candidate = self._waiting[serial]
+        start, tokens = candidate.start, self.corpus.read(candidate.turn.document)
+        first = tokens.index(start)
+        is_cut = happens(candidate.drawn.transform, self._rule(candidate.turn).fim.rate)
+        overhead = OVERHEAD + GROWTH if is_cut else 0
+        wanted = min(room - overhead, len(tokens.ids) - first - 1)
         while wanted > 0:
-            limit = int(tokens.starts[first + wanted])
-            end = tokens.text.rfind("\n", candidate.start, limit) + 1
-            if end <= candidate.start:
+            end = int(tokens.starts[first + wanted])
+            if by_line:
+                end = tokens.text.rfind("\n", start, end) + 1
+            if end <= start:
                 return None
-            head = self._write(candidate.turn, tokens, candidate.start, end)
+            head = self._write(candidate, tokens, end)
             if head.length <= room:
                 return head
             wanted = min(wanted, tokens.index(end) - first) - (head.length - room)
         return None
-
-    def _characters(self, candidate: Candidate, room: int) -> Segment | None:
-        """The longest run of characters that fits: for a line that is longer than a window."""
-        tokens = self.corpus.read(candidate.turn.document)
-        first = tokens.index(candidate.start)
-        wanted = min(room - self._overhead(candidate), len(tokens.ids) - first - 1)
-        while wanted > 0:
-            end = int(tokens.starts[first + wanted])
-            if end <= candidate.start:
-                return None
-            head = self._write(candidate.turn, tokens, candidate.start, end)
-            if head.length <= room:
-                return head
-            wanted -= head.length - room
-        return None
-
-    def _overhead(self, candidate: Candidate) -> int:
-        """Tokens that writing will add, about: whether a segment is cut follows from its start."""
-        turn = candidate.turn
-        drawn = draws(self.seed, turn.epoch, self.corpus.id_of(turn.document), candidate.start)
-        return OVERHEAD + GROWTH if happens(drawn.transform, self._rule(turn).fim.rate) else 0
 
     def state(self) -> dict[str, Any]:
         """JSON: where the order stands and which segments wait. Small whatever the corpus."""

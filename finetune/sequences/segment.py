@@ -101,20 +101,17 @@ def write_segment(
     A segment that goes on elsewhere gets no end token when written left to right; a transformed
     one always does, for that is where its middle ends.
     """
-    tokenizer = encoder.tokenizer
     if cut is None:
         pieces = encoder.part(tokens, start, end)
         size = sum(map(len, pieces))
         has_end = end == len(tokens.text)
-        ends = [_one(tokenizer.eod, encoder)] * has_end
+        ends = [encoder.special("end")] * has_end
         return Written((*pieces, *ends), size + has_end, None, {"text": size}, has_end)
-    sentinels = tokenizer.sentinels
-    assert sentinels is not None, "checked before any sequence is built"
     bounds = (start, start + cut.prefix_end, start + cut.middle_end, end)
     parts = {
-        "PREFIX": [_one(sentinels.prefix, encoder)],
-        "MIDDLE": [_one(sentinels.middle, encoder)],
-        "SUFFIX": [_one(sentinels.suffix, encoder)],
+        "PREFIX": [encoder.special("prefix")],
+        "MIDDLE": [encoder.special("middle")],
+        "SUFFIX": [encoder.special("suffix")],
         "prefix": encoder.part(tokens, bounds[0], bounds[1]),
         "middle": encoder.part(tokens, bounds[1], bounds[2]),
         "suffix": encoder.part(tokens, bounds[2], bounds[3]),
@@ -122,8 +119,4 @@ def write_segment(
     sizes = {role: sum(map(len, parts[role])) for role in ("prefix", "middle", "suffix")}
     ordered = [piece for role in LAYOUTS[cut.layout] for piece in parts[role]]
     length = sum(sizes.values()) + OVERHEAD
-    return Written((*ordered, _one(tokenizer.eod, encoder)), length, cut, sizes, True)
-
-
-def _one(id_: int, encoder: Encoder) -> Ids:
-    return np.array((id_,), dtype=encoder.dtype)
+    return Written((*ordered, encoder.special("end")), length, cut, sizes, True)
