@@ -69,7 +69,7 @@ def sections(
     tokenizer = corpus.tokenizer.folder
     asked: list[Callable[[], Section]] = [
         lambda: fim_step(corpus, epochs=3 if quick else 4),
-        lambda: finished_blocks(corpus, 500_000 if quick else 4_000_000),
+        lambda: finished_blocks(corpus, 500_000 if quick else 4_000_000, repeats=1 if quick else 3),
         lambda: first_pass(documents, tokenizer, repeats=1 if quick else 2),
         lambda: kept_and_filled(corpus),
         lambda: growing(documents, tokenizer, folder),

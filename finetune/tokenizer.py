@@ -115,9 +115,9 @@ class CodeTokenizer:
 
     @cached_property
     def size(self) -> int:
-        """Number of ids."""
-        highest = max(self._added.values(), default=-1) + 1
-        return max(highest, int(self._content.get_vocab_size(with_added_tokens=True)))
+        """The highest id and one: ids need not be without gaps."""
+        ids = [*self._added.values(), *self._content.get_vocab(with_added_tokens=True).values()]
+        return max(ids, default=-1) + 1
 
     def encode(self, text: str) -> list[int]:
         """Ids of plain content. Raises UserError where the text is not valid Unicode."""

@@ -58,10 +58,10 @@ def document_at(path: Path, index: int) -> Document:
 
 
 def content_digest(path: Path) -> str:
-    """Of every document's id and source, which follow from its content and place; reads no text."""
+    """Of every document's id (its content and place), source and language; reads no text."""
     from pyarrow.parquet import read_table
 
-    table = read_table(path, columns=["id", "source"]).combine_chunks()
+    table = read_table(path, columns=["id", "source", "language"]).combine_chunks()
     digest = blake2b(digest_size=16)
     for column in table.columns:
         for chunk in column.chunks:

@@ -131,8 +131,8 @@ def _problem(tokenizer_json: dict[str, Any]) -> str | None:
 def _steps(pre_tokenizer: dict[str, Any] | None) -> Iterator[str]:
     """The expressions by which text is split, in order."""
     parts = _flat(pre_tokenizer or {"type": None})
-    if not any(part["type"] == "ByteLevel" for part in parts):
-        raise Unknown("no ByteLevel in it")
+    if [part["type"] for part in parts].count("ByteLevel") != 1 or parts[-1]["type"] != "ByteLevel":
+        raise Unknown("no ByteLevel at its end")
     for part in parts:
         kind = part["type"]
         if kind == "Digits":
@@ -155,12 +155,15 @@ def _expression(pattern: dict[str, str]) -> str:
     return pattern["Regex"] if "Regex" in pattern else re.escape(pattern["String"])
 
 
-def is_boundary(patterns: list[Pattern], left: Char, right: Char) -> bool:
-    """Whether every text may be parted between two such characters."""
+def is_boundary(patterns: list[Pattern], lefts: Sequence[Char], right: Char) -> bool:
+    """Whether every text may be parted between one of `lefts`, whichever it is, and `right`.
+
+    Each step may take a character beyond ASCII for another kind: engines know other Unicodes.
+    """
     for pattern in patterns:
-        if pattern.may_join(left, right):
+        if any(pattern.may_join(left, right) for left in lefts):
             return False
-        if pattern.covers(left) or pattern.covers(right):
+        if pattern.covers(right) or all(pattern.covers(left) for left in lefts):
             return True
     return False
 
@@ -169,8 +172,8 @@ def _compile(patterns: list[Pattern]) -> Boundaries | None:
     table = np.zeros((BEYOND + 1, BEYOND), dtype=np.bool_)
     for right in KNOWN:
         for left in KNOWN:
-            table[_code(left), _code(right)] = is_boundary(patterns, left, right)
-        table[BEYOND, _code(right)] = all(is_boundary(patterns, c, right) for c in BEYOND_ASCII)
+            table[_code(left), _code(right)] = is_boundary(patterns, [left], right)
+        table[BEYOND, _code(right)] = is_boundary(patterns, BEYOND_ASCII, right)
     # Left characters with the same right ones share an alternative of the expressions.
     lefts: dict[bytes, list[int]] = {}
     for code in np.flatnonzero(table.any(axis=1)).tolist():

@@ -19,11 +19,12 @@ import shutil
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
-from multiprocessing import get_context
+from multiprocessing import current_process, get_context
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,12 @@ MOST_SHARDS = 64
 """Three open files each."""
 
 
+NO_GUARD = (
+    "the token cache is made by several processes, and one of them ended at once: a script that "
+    'opens a corpus does so below `if __name__ == "__main__":`'
+)
+
+
 def cache_folder() -> Path:
     """Where caches lie: FINETUNE_CACHE, or `finetune` in the user's folder for caches."""
     own = os.environ.get("FINETUNE_CACHE")
@@ -64,6 +71,8 @@ def open_corpus(file: Path, tokenizer: CodeTokenizer) -> TokenisedCorpus:
     key = digest_of([FORMAT, content_digest(file), tokenizer.digest])
     folder = cache_folder() / "tokens" / key
     if not _is_whole(folder):
+        if getattr(current_process(), "_inheriting", False):  # as multiprocessing itself asks it
+            raise UserError(NO_GUARD)
         try:
             with _alone(folder):
                 if not _is_whole(folder):
@@ -130,16 +139,19 @@ def _tokenised(
     file: Path, tokenizer: Path, folder: Path, shards: list[range]
 ) -> Iterator[np.ndarray]:
     """The rows of each shard, in order; the work is spread over processes where it is worth it."""
-    cores = len(os.sched_getaffinity(0))
+    cores = 1 if current_process().daemon else len(os.sched_getaffinity(0))
     jobs = [(file, tokenizer, folder, number, shard) for number, shard in enumerate(shards)]
     if len(jobs) < 2 or cores < 2:
         yield from map(_write_shard, jobs)
         return
     # Started afresh: a copy of a process whose libraries hold threads may wait for them for ever.
     with ProcessPoolExecutor(min(cores, len(jobs)), mp_context=get_context("spawn")) as pool:
-        for number, rows in enumerate(pool.map(_write_shard, jobs)):
-            print(f"tokens: shard {number + 1} of {len(jobs)}", file=sys.stderr, flush=True)
-            yield rows
+        try:
+            for number, rows in enumerate(pool.map(_write_shard, jobs)):
+                print(f"tokens: shard {number + 1} of {len(jobs)}", file=sys.stderr, flush=True)
+                yield rows
+        except BrokenProcessPool as error:
+            raise UserError(NO_GUARD) from error
 
 
 def _write_shard(job: tuple[Path, Path, Path, int, range]) -> np.ndarray:
@@ -169,7 +181,12 @@ class _Shards:
 
     folder: Path
     dtype: np.dtype[Any]
-    _open: dict[str, int] = field(default_factory=dict)
+    _open: dict[str, int] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """All are opened at once: who deletes the folder later takes nothing away."""
+        for file in self.folder.glob("[0-9]*.*"):
+            self._open[file.name] = os.open(file, os.O_RDONLY)
 
     def read(self, row: Any) -> Tokens:
         _, _, _, tokens, _, is_exact, shard, num_bytes, first_token, first_byte = row.item()
@@ -185,8 +202,6 @@ class _Shards:
         )
 
     def _bytes(self, name: str, at: int, count: int) -> bytes:
-        if name not in self._open:
-            self._open[name] = os.open(self.folder / name, os.O_RDONLY)
         found = os.pread(self._open[name], count, at)
         while len(found) < count:  # a read is at most 2 GiB, and may be shorter
             more = os.pread(self._open[name], count - len(found), at + len(found))

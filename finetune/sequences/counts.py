@@ -66,6 +66,11 @@ class Counts:
         """Share of positions that hold a token of a document."""
         return self.tokens / (self.tokens + self.padding) if self.tokens else 0.0
 
+    @classmethod
+    def of(cls, state: dict[str, Any]) -> "Counts":
+        """Equal to those whose `state` was taken, and nothing in common with it."""
+        return cls(**{**state, "kinds": dict(state["kinds"]), "instead": dict(state["instead"])})
+
     def state(self) -> dict[str, Any]:
-        """JSON that makes equal counts."""
+        """JSON for `of`."""
         return {**vars(self), "kinds": dict(self.kinds), "instead": dict(self.instead)}

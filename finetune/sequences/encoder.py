@@ -49,7 +49,9 @@ class Encoder:
     is_spliced: bool = True
     """False encodes every part again: the plain way, to compare with."""
     _pieces: dict[str, bytes | None] = field(init=False, default_factory=dict)
-    """Ids by piece, as bytes; None where they do not spell it."""
+    """Ids by piece, as bytes, proven to spell it; None where they do not."""
+    _fragments: dict[str, Ids] = field(init=False, default_factory=dict)
+    """Ids of what was encoded at cuts."""
 
     @cached_property
     def dtype(self) -> np.dtype[Any]:
@@ -128,13 +130,17 @@ class Encoder:
 
     def ids(self, text: str) -> Ids:
         """Ids of a text; those of a short one are remembered."""
-        known = self._pieces.get(text)
+        known = self._fragments.get(text)
         if known is None:
-            known = np.array(self.tokenizer.encode(text), dtype=self.dtype).tobytes()
-            if len(text) <= LONGEST_KEPT and text not in self._pieces:
+            proven = self._pieces.get(text)
+            if proven is not None:
+                known = np.frombuffer(proven, dtype=self.dtype)
+            else:
+                known = np.array(self.tokenizer.encode(text), dtype=self.dtype)
+            if len(text) <= LONGEST_KEPT:
                 self._make_room()
-                self._pieces[text] = known
-        return np.frombuffer(known, dtype=self.dtype)
+                self._fragments[text] = known
+        return known
 
     def _ids_by_piece(self, text: str, boundaries: Boundaries) -> Ids | None:
         """None where the ids of some piece do not spell it: the tokenizer changes this text."""
@@ -171,5 +177,6 @@ class Encoder:
         return characters[starts]
 
     def _make_room(self) -> None:
-        if len(self._pieces) >= PIECES_KEPT:
-            self._pieces.clear()
+        for kept in (self._pieces, self._fragments):
+            if len(kept) >= PIECES_KEPT:
+                kept.clear()

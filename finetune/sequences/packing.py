@@ -237,7 +237,7 @@ class Packer:
     def restore(self, state: dict[str, Any]) -> None:
         """Continue exactly where `state` was taken."""
         self.order.restore(state["order"])
-        self.counts = Counts(**state["counts"])
+        self.counts = Counts.of(state["counts"])
         self._waiting.clear()
         self._fitting.clear()
         for document, epoch, start in state["waiting"]:

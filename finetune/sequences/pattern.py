@@ -48,13 +48,12 @@ def _sure(value: bool) -> Answer:
 
 def _literal(low: str, high: str, ignore_case: bool) -> Test:
     """A character between `low` and `high`."""
+    if ignore_case and high > "\x7f":
+        raise Unknown(f"{low}, which may fold to several letters")
 
     def test(char: Char) -> Answer:
-        # Some letters beyond ASCII fold to ASCII ones, even to two: ſ to s, K to k, ß to ss.
-        if (char.text is None and ignore_case) or (ignore_case and high > "\x7f"):
-            return Answer(True, False)
-        if char.text is None:
-            return Answer(high > "\x7f", False)
+        if char.text is None:  # some letters beyond ASCII fold to ASCII ones: ſ to s, K to k
+            return Answer(ignore_case or high > "\x7f", False)
         spellings = {char.text, char.text.lower(), char.text.upper()}
         among = spellings if ignore_case else {char.text}
         return _sure(any(low <= one <= high for one in among))
@@ -272,12 +271,16 @@ class _Reader:
             char = self._next()
             if char == "\\":
                 yield self._escaped()
+                if self.text[self.at : self.at + 1] == "-" != self.text[self.at + 1 :][:1] != "]":
+                    raise Unknown("a range from an escape")
                 continue
-            if char == "[" or self.text[self.at : self.at + 2] == "&&":
+            if char == "[" or (char == "&" and self._take("&")):
                 raise Unknown("a class within a class")
             high = char
             is_range = self.text[self.at : self.at + 1] == "-"
-            if is_range and self.text[self.at + 1 : self.at + 2] not in ("]", "\\", ""):
+            if is_range and self.text[self.at + 1 : self.at + 2] == "\\":
+                raise Unknown("a range to an escape")
+            if is_range and self.text[self.at + 1 : self.at + 2] not in ("]", ""):
                 self._expect("-")
                 high = self._next()
             yield _literal(char, high, ignore_case)

@@ -86,7 +86,7 @@ def choose_cut(
 def choose_kind(weights: Mapping[CutKind, float], draw: int) -> CutKind:
     """A kind of cut, with a chance in proportion to its weight."""
     rest = draw / RANGE * sum(weights.values())
-    for kind, weight in weights.items():
+    for kind, weight in sorted(weights.items()):  # in whatever order a recipe names them
         rest -= weight
         if rest < 0:
             return kind

@@ -78,7 +78,7 @@ class Tree:
         return depth
 
 
-@lru_cache(maxsize=4)  # a long document gives many segments, one after the other
+@lru_cache(maxsize=32)  # a long document gives many segments, one after the other
 def tree_of(text: str, language: str) -> Tree | None:
     """The syntax of a whole document, or None where it has no parser here or does not parse.
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from finetune.errors import Failed
@@ -72,6 +73,8 @@ class Feed:
             num_workers=self.workers,
             collate_fn=_as_it_is,
             prefetch_factor=AHEAD,
+            multiprocessing_context="fork",  # the stream and its open files are inherited
+            generator=torch.Generator(),  # dropout's own must not move with the workers
             worker_init_fn=_outlive_sigterm,
         )
         self._blocks = iter(loader)
@@ -95,7 +98,7 @@ class Feed:
     @property
     def counts(self) -> Counts:
         """What was packed up to this rank's last block, for all ranks."""
-        return Counts(**self._packer["counts"])
+        return Counts.of(self._packer["counts"])
 
     @property
     def passes(self) -> dict[int, float]:

@@ -157,7 +157,7 @@ def test_both_ends_of_a_text_are_boundaries():
 @pytest.mark.parametrize(
     ("tokenizer", "reason"),
     [
-        (described(pre_tokenizers.Metaspace()), "no ByteLevel in it"),
+        (described(pre_tokenizers.Metaspace()), "no ByteLevel at its end"),
         (described(pre_tokenizers.ByteLevel(add_prefix_space=True)), "ByteLevel"),
         (
             described(pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), byte_level(True)])),
@@ -173,6 +173,14 @@ def test_both_ends_of_a_text_are_boundaries():
             "Split",
         ),
         (described(byte_level(False)), "leaves text unsplit"),
+        (
+            described(pre_tokenizers.Sequence([byte_level(False), split(r"\s+")])),
+            "no ByteLevel at its end",
+        ),
+        (
+            described(pre_tokenizers.Sequence([byte_level(False), byte_level(True)])),
+            "no ByteLevel at its end",
+        ),
         (described(byte_level(True), normalizers.NFKC()), "its normaliser changes texts (NFKC)"),
         (described(byte_level(True), added=["    "]), 'added tokens such as "    " are content'),
         ({**described(byte_level(True)), "model": {"type": "Unigram"}}, "its model is Unigram"),
@@ -195,6 +203,8 @@ def test_normalisation_to_nfc_is_covered():
         *("^a", "a$", r"\bx", r"(?<!a)b", "(?P<n>a)", "(a", "a*", "a|", "a.b", r"(a)\1", "(?!ab)c"),
         *("[a[b]]", "[a&&b]", "[]a]", "[[:alpha:]]", r"\p{Lu}", r"\P{L}", r"\p{^L}", r"\d", r"\w"),
         *(r"\x41", r"\u0041", r"\h", r"\R", "a{2}?", "a{0}", "a{0,3}", "a{,3}", "a+*", "a++?"),
+        *(r"[!-\~]+", r"[\!-/]+", r"[\t-\r]+", "[a-z&&b]", r"[\p{L}&&a-f]", "[]a]+", "[^]a]+"),
+        *("(?i:ß)", "(?i:[Þ-ÿ])", "(?i:ﬀ)", "px{1}?y"),
     ],
 )
 def test_an_expression_that_is_not_understood_is_refused(expression):

@@ -84,6 +84,34 @@ def test_a_cached_corpus_equals_one_in_memory(corpus_file, tokenizer):
     assert blocks_of(cached) == blocks_of(memory)
 
 
+def test_the_same_files_in_another_language_have_a_cache_of_their_own(tokenizer, tmp_path):
+    for language in ("python", "ruby"):
+        file = tmp_path / f"{language}.parquet"
+        write_documents(file, [Document(text="x\n", path="a", repo="r", language=language)])
+        assert open_corpus(file, tokenizer).language(0) == language
+
+
+def test_a_cache_that_is_deleted_while_it_is_open_can_be_read(corpus_file, tokenizer):
+    corpus = open_corpus(corpus_file, tokenizer)
+    shutil.rmtree(cache_folder())
+    assert [corpus.read(i).text for i in range(len(corpus))] == TEXTS
+
+
+def test_a_script_without_a_guard_is_told_to_have_one(corpus_file, tiny_tokenizer, tmp_path):
+    script = tmp_path / "unguarded.py"
+    script.write_text(
+        "from pathlib import Path\n"
+        "from finetune.sequences import open_corpus\n"
+        "from finetune.tokenizer import CodeTokenizer\n"
+        f"open_corpus(Path({str(corpus_file)!r}), CodeTokenizer(Path({str(tiny_tokenizer)!r})))\n"
+    )
+    command = [sys.executable, str(script)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert 'does so below `if __name__ == "__main__":`' in done.stderr.splitlines()[-1]
+    assert caches() == []
+
+
 def test_the_documents_of_one_language_are_a_corpus(corpus_file, tokenizer):
     cpp = open_corpus(corpus_file, tokenizer).in_language("cpp")
     assert [cpp.read(i).text for i in range(len(cpp))] == TEXTS[::3]

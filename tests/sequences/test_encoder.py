@@ -143,6 +143,15 @@ def test_a_text_that_the_tokenizer_changes_is_encoded_again(tmp_path):
     assert part(encoder, tokens, 3, 6) == encoder.tokenizer.encode(changed[3:6])
 
 
+def test_what_was_encoded_at_a_cut_is_no_proof_of_a_document(tmp_path):
+    """The Kelvin sign is a K after normalisation: its ids do not spell the text."""
+    encoder, text = Encoder(CodeTokenizer(nfc_tokenizer(tmp_path))), "x \u212a = 1; " * 3
+    encoder.ids(" \u212a")
+    tokens = encoder.tokens(text)
+    assert not tokens.is_exact
+    assert part(encoder, tokens, 0, 9) == encoder.tokenizer.encode(text[:9])
+
+
 def test_a_tokenizer_without_a_rule_gives_the_same_blocks_by_encoding_again(tiny_tokenizer):
     spliced = Encoder(CodeTokenizer(tiny_tokenizer))
     plain = Encoder(CodeTokenizer(tiny_tokenizer), is_spliced=False)

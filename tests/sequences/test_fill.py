@@ -11,7 +11,7 @@ import pytest
 from data_formats.document import Document
 from finetune.recipe.schema import Data, Fim, Sequences, SourceCode, SourceFim
 from finetune.sequences import Encoder, Rule, block_stream, rules_of, tokenise
-from finetune.sequences.segment import Cut, choose_cut
+from finetune.sequences.segment import Cut, choose_cut, choose_kind
 from finetune.tokenizer import CodeTokenizer
 
 
@@ -154,6 +154,12 @@ def test_a_mixture_of_cuts_has_its_shares(encoder):
     lines = sum(cut.kind == "line" for cut in found)
     assert abs(lines - 1000) < 4 * math.sqrt(4000 * 0.25 * 0.75)
     assert all(cut.kind == cut.wanted for cut in found)
+
+
+def test_a_mixture_is_the_same_in_any_order():
+    kinds = {"line": 1.0, "character": 3.0, "cursor": 2.0}
+    for draw in range(0, 2**64, 2**58):
+        assert choose_kind(kinds, draw) == choose_kind(dict(reversed(kinds.items())), draw)
 
 
 def test_a_cut_that_the_text_does_not_allow_is_made_by_character_and_counted(encoder):

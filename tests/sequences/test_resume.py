@@ -104,6 +104,18 @@ def test_a_state_is_not_changed_by_what_is_read_after_it(corpus):
     assert json.dumps(state) == before
 
 
+def test_a_restored_stream_leaves_the_state_as_it_was(corpus):
+    stream = stream_of(corpus)
+    for _ in range(20):
+        next(stream)
+    state = stream.state()
+    before = json.dumps(state)
+    stream.restore(state)
+    for _ in range(20):
+        next(stream)
+    assert json.dumps(state) == before
+
+
 def test_a_stream_can_be_set_back(corpus):
     stream = stream_of(corpus)
     state = stored(stream)

@@ -4,6 +4,7 @@ import json
 import random
 
 import pytest
+import torch
 
 from data_formats.document import Document
 from finetune.errors import Failed
@@ -79,6 +80,15 @@ def test_a_state_of_two_ranks_is_resumed_by_any_number(corpus, whole, workers, r
         count = (COUNT - 12) // ranks * ranks
         after, _ = read(corpus, count, ranks=ranks, workers=workers, state=state)
         assert after == whole[12 : 12 + count]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_random_numbers_of_dropout_do_not_move(corpus, workers):
+    feed = Feed(stream_of(corpus), workers=workers)
+    before = torch.get_rng_state()
+    feed.start()
+    feed.take(3)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_state_is_small_and_plain_json(corpus):
