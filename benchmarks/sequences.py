@@ -1,6 +1,6 @@
 """Sequences, side by side with encoding again and with TRL.
 
-    python benchmarks/sequences.py                      # about fifteen minutes on two cores
+    python benchmarks/sequences.py                      # about twelve minutes on two cores
     python benchmarks/sequences.py --quick              # a small corpus, about two minutes
     python benchmarks/sequences.py --million --write    # everything, and results/sequences.md
 
