@@ -271,7 +271,8 @@ class _Reader:
             char = self._next()
             if char == "\\":
                 yield self._escaped()
-                if self.text[self.at : self.at + 1] == "-" != self.text[self.at + 1 :][:1] != "]":
+                following = self.text[self.at : self.at + 2]
+                if following.startswith("-") and following != "-]":
                     raise Unknown("a range from an escape")
                 continue
             if char == "[" or (char == "&" and self._take("&")):
