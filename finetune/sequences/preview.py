@@ -156,8 +156,8 @@ def summary(stream: BlockStream) -> list[str]:
         f"fill-in-the-middle: nominal rate {counts.nominal_rate:.3f}, effective "
         f"{counts.effective_rate:.3f} of segments (PSM {counts.psm}, SPM {counts.spm}) and "
         f"{counts.transformed_tokens / max(1, counts.tokens):.3f} of tokens",
-        f"documents split {counts.splits} times; shortened 0, dropped 0: a segment is measured "
-        "before it is placed",
+        f"documents split {counts.splits} times; nothing is shortened or dropped, for a segment is "
+        "measured before it is placed",
         f"positions filled: {counts.fill:.4f} ({counts.padding} of padding)",
     ]
     lines += [f"cuts by {kind}: {count}" for kind, count in sorted(counts.kinds.items())]
