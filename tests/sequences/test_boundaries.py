@@ -193,7 +193,7 @@ def test_a_tokenizer_that_is_not_proven_says_why(tokenizer, reason):
     assert reason in found
 
 
-def test_normalisation_to_nfc_is_covered():
+def test_normalisation_to_nfc_is_accepted():
     assert isinstance(boundaries_of(described(byte_level(True), normalizers.NFC())), Boundaries)
 
 

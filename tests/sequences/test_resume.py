@@ -140,14 +140,6 @@ def test_the_state_stays_small_over_many_passes(corpus):
     assert len(json.dumps(stream.state())) < 4000
 
 
-@pytest.mark.parametrize("ranks", [1, 2, 3])
-def test_blocks_shared_out_over_ranks_are_the_blocks_of_one(corpus, ranks):
-    """Each rank reads the whole stream and keeps every n-th block."""
-    whole = as_lists(islice(stream_of(corpus), 12))
-    shares = [as_lists(islice(stream_of(corpus), rank, 12, ranks)) for rank in range(ranks)]
-    assert [shares[i % ranks][i // ranks] for i in range(12)] == whole
-
-
 def test_blocks_that_are_skipped_are_planned_all_the_same(corpus):
     whole = as_lists(islice(stream_of(corpus), 12))
     stream = stream_of(corpus)
