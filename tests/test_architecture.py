@@ -19,6 +19,7 @@ ORDER = [
     "shipped",
     "versions",
     "grammars",
+    "templates",
     # The recipe, and what is known without loading anything.
     "recipe",
     "families",

@@ -24,6 +24,7 @@ from finetune.publishing.facts import ReleaseFacts
 from finetune.publishing.local_paths import mask
 from finetune.publishing.papers import has_notice
 from finetune.run_folder import RunFolder
+from finetune.templates import load_template
 
 _LANGUAGES = {
     "python": "Python",
@@ -49,18 +50,9 @@ def render_card(run: RunFolder, facts: ReleaseFacts) -> str:
 
     Raises UserError where a file of the run cannot be read.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # slow, and seldom needed
-
     evidence = read_evidence(run)
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # Markdown, not HTML
-    )
-    text = environment.get_template("card.md.j2").render(_context(evidence, facts))
+    template = load_template(Path(__file__).with_name("card.md.j2"), autoescape=False)
+    text = template.render(_context(evidence, facts))
     return f"---\n{_yaml(metadata(evidence, facts))}---\n\n{_tidy(text)}"
 
 

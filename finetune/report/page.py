@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from finetune.report import charts, table, wording
 from finetune.report.runs import (
     DataSummary,
@@ -18,6 +16,7 @@ from finetune.report.runs import (
 )
 from finetune.report.samples import samples_of
 from finetune.run_folder import RunFolder, write_text
+from finetune.templates import load_template
 
 MOST_LINES = 12
 
@@ -30,14 +29,8 @@ def write_report(run: RunFolder) -> Path:
 
 def render(views: Sequence[RunView]) -> str:
     """The page about the last of the views."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("page.html.j2").render(
+    template = load_template(Path(__file__).with_name("page.html.j2"))
+    page = template.render(
         view=views[-1],
         root=base_in_words(views[0]) if views[0].present else "",
         headline=table.headline(views[-1]),

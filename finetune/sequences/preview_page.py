@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from data_formats.fim import LAYOUTS
 from finetune.errors import UserError
 from finetune.run_folder import write_text
@@ -14,6 +12,7 @@ from finetune.sequences.preview import described, padding_of, summary
 from finetune.sequences.segment import IGNORED
 from finetune.sequences.stream import BlockStream
 from finetune.sequences.tokenised import TokenisedCorpus
+from finetune.templates import load_template
 
 
 def write_page(file: Path, name: str, blocks: Sequence[Block], stream: BlockStream) -> None:
@@ -33,14 +32,7 @@ def write_page(file: Path, name: str, blocks: Sequence[Block], stream: BlockStre
 
 def render(name: str, blocks: Sequence[Block], stream: BlockStream) -> str:
     """The page about `blocks`, which `stream` handed out."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("preview.html.j2").render(
+    return load_template(Path(__file__).with_name("preview.html.j2")).render(
         name=name,
         counts=stream.counts,
         summary=summary(stream),
