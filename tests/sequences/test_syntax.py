@@ -11,6 +11,7 @@ from finetune.sequences import syntax
 from finetune.sequences.cuts import cut_points
 from finetune.sequences.draws import RANGE, below
 from finetune.sequences.syntax import MAX_DEPTH, tree_of
+from tests.sequences.samples import CPP, JAVASCRIPT, TWO_METHODS
 
 
 def drawing(point, bound):
@@ -157,11 +158,6 @@ def test_a_grammar_that_is_not_installed_gives_no_cut(monkeypatch):
     syntax._grammars.cache_clear()
 
 
-TWO_METHODS = (
-    "class A:\n    def f(self):\n        a = 1\n        b = 2\n    def g(self):\n        c\n"
-)
-
-
 def test_a_node_that_the_segment_cuts_is_no_middle():
     segment = (TWO_METHODS.index("a = 1"), len(TWO_METHODS))
     assert middle(TWO_METHODS, around(TWO_METHODS, "= 1\n        b"), segment=segment) == (
@@ -177,23 +173,6 @@ def test_where_the_smallest_node_is_cut_the_largest_whole_ones_stand_for_it():
 
 def test_a_segment_inside_a_node_without_children_gives_no_cut():
     assert middle("a = 'a long string'\n", (8, 12), segment=(6, 14)) is None
-
-
-CPP = """\
-// größer
-template <typename T> class A : public B {
- public:
-  explicit A(T é) : x_("日本"), y_{é} { if (é > 1) { run(é, 2); } }
- private:
-  T x_ = T{};
-};
-"""
-
-JAVASCRIPT = """\
-const ü = "👩‍👩‍👧"; function f(a, {b, c} = {}) {
-  return a.map((x) => `${x}é` + b[c ?? 1]);
-}
-"""
 
 
 needs_grammars = pytest.mark.skipif(

@@ -11,10 +11,7 @@ import pytest
 from finetune.sequences import syntax
 from finetune.sequences.cuts import cut_points
 from finetune.sequences.draws import below
-
-TWO_METHODS = (
-    "class A:\n    def f(self):\n        a = 1\n        b = 2\n    def g(self):\n        c\n"
-)
+from tests.sequences.samples import CPP, JAVASCRIPT, TWO_METHODS
 
 
 def python_families(text):
@@ -77,23 +74,6 @@ def tree_sitter_families(text, language):
             yield from families(child, span(child))
 
     return list(families(tree.root_node, (0, len(text))))
-
-
-CPP = """\
-// größer
-template <typename T> class A : public B {
- public:
-  explicit A(T é) : x_("日本"), y_{é} { if (é > 1) { run(é, 2); } }
- private:
-  T x_ = T{};
-};
-"""
-
-JAVASCRIPT = """\
-const ü = "👩‍👩‍👧"; function f(a, {b, c} = {}) {
-  return a.map((x) => `${x}é` + b[c ?? 1]);
-}
-"""
 
 
 def within(span, segment):
