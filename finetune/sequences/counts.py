@@ -22,6 +22,8 @@ class Counts:
     """Segments written suffix first, in either variant."""
     splits: int = 0
     """How often a document was parted because it did not fit."""
+    splits_in_lines: int = 0
+    """Those not at a line's start: the line alone is longer than a block."""
     tokens: int = 0
     """Positions that hold a document's token, a sentinel or an end."""
     transformed_tokens: int = 0

@@ -28,6 +28,7 @@ from finetune.sequences.tokenised import TokenisedCorpus
 LOOK_AHEAD = 256
 """Candidates held at once: memory does not grow with the corpus."""
 SMALLEST_LOOK_AHEAD = 16
+"""Of a corpus of few documents."""
 SMALLEST_SPLIT = 16
 """Room in tokens below which a window is padded rather than given a document's first lines."""
 TRIED = 8
@@ -177,7 +178,10 @@ class Packer:
         """The first lines of a candidate, to fill the room; the tail queues up anew."""
         if first:
             (serial,) = islice(self._waiting, 1)
-            head = self._longest(serial, room) or self._longest(serial, room, by_line=False)
+            head = self._longest(serial, room)
+            if head is None:
+                head = self._longest(serial, room, by_line=False)
+                self.counts.splits_in_lines += 1
             if head is None:
                 raise UserError(
                     f"sequences.length: {self.length} tokens are too few for a document's first "

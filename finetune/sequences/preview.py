@@ -156,7 +156,8 @@ def summary(stream: BlockStream) -> list[str]:
         f"fill-in-the-middle: nominal rate {counts.nominal_rate:.3f}, effective "
         f"{counts.effective_rate:.3f} of segments (PSM {counts.psm}, SPM {counts.spm}) and "
         f"{counts.transformed_tokens / max(1, counts.tokens):.3f} of tokens",
-        f"documents split {counts.splits} times; nothing is shortened or dropped, for a segment is "
+        f"documents split {counts.splits} times, {counts.splits_in_lines} of them inside a line "
+        "that is longer than a block; nothing is shortened or dropped, for a segment is "
         "measured before it is placed",
         f"positions filled: {counts.fill:.4f} ({counts.padding} of padding)",
     ]

@@ -171,6 +171,7 @@ def test_a_huge_line_fills_its_blocks(tokenizer):
     stream = stream_of([document(text)], tokenizer, rate=0.0)
     blocks = list(stream)
     assert all(block.placed[-1].end == 64 for block in blocks[:-1])
+    assert stream.counts.splits == stream.counts.splits_in_lines == len(blocks) - 1
 
 
 @pytest.mark.parametrize(("length", "rate"), CASES)

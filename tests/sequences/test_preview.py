@@ -73,7 +73,7 @@ def test_the_summary_says_what_was_asked_for_and_what_came_of_it(encoder):
     assert sum(1 for _ in stream) == stream.counts.windows
     lines = "\n".join(summary(stream))
     assert "nominal rate 0.500, effective 0.500 of segments" in lines
-    assert "documents split 0 times; nothing is shortened" in lines
+    assert "documents split 0 times, 0 of them inside a line" in lines
     assert "cuts by character: 20" in lines
     assert "source 1: 0.500 of the tokens read ahead, 1.000 passes" in lines
 
