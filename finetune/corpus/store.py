@@ -43,16 +43,17 @@ def num_groups(path: Path) -> int:
     return int(read_metadata(path).num_row_groups)
 
 
-def document_at(path: Path, index: int) -> Document:
-    """One document by its position; reads the whole row group that holds it."""
+def document_at(path: Path, index: int, text: str) -> Document:
+    """One document by its position; its text is given, for a row group holds those of many."""
     from pyarrow.parquet import ParquetFile
 
     with ParquetFile(path) as file:
         for group in range(file.num_row_groups):
             count = file.metadata.row_group(group).num_rows
             if index < count:
-                table = file.read_row_group(group, columns=list(_FIELDS))
-                return Document(**table.slice(index, 1).to_pylist()[0])
+                columns = [name for name in _FIELDS if name != "text"]
+                table = file.read_row_group(group, columns=columns)
+                return Document(text=text, **table.slice(index, 1).to_pylist()[0])
             index -= count
     raise IndexError(index)
 

@@ -224,6 +224,6 @@ def _opened(folder: Path, file: Path, tokenizer: CodeTokenizer) -> TokenisedCorp
     read = lru_cache(maxsize=16)(lambda index: shards.read(rows[index]))
 
     def describe(index: int) -> Document:
-        return document_at(file, index)
+        return document_at(file, index, read(index).text)
 
     return TokenisedCorpus(encoder, rows, names, read, describe)
