@@ -164,6 +164,11 @@ class CodeTokenizer:
             if id_ not in self._names and all(char in bytes_of for char in token)
         }
 
+    def special_id(self, name: str) -> int | None:
+        """Id of a special token by its spelling, or None for a tokenizer without it."""
+        id_ = self._added.get(name)
+        return id_ if id_ in self._names else None
+
     def name(self, id_: int) -> str | None:
         """The special token's own spelling, or None for a content token."""
         return self._names.get(id_)

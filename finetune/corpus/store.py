@@ -5,12 +5,26 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from data_formats.document import Document
+from data_formats.document import Document, Mark
 
 # Row groups of so many characters: large enough to compress, small enough to hold a few in memory.
 BATCH_CHARACTERS = 1 << 24
-COLUMNS = ("id", "text", "path", "repo", "language", "licence", "source", "group", "sha256")
-_FIELDS = ("text", "path", "repo", "language", "licence", "source", "group")
+COLUMNS = (
+    "id",
+    "text",
+    "path",
+    "repo",
+    "language",
+    "licence",
+    "source",
+    "group",
+    "revision",
+    "marks",
+    "bodies",
+    "learned",
+    "sha256",
+)
+_FIELDS = tuple(name for name in COLUMNS if name not in ("id", "sha256"))
 
 
 def write_documents(path: Path, documents: Iterable[Document]) -> None:
@@ -33,7 +47,7 @@ def iter_documents(path: Path, groups: Iterable[int] | None = None) -> Iterator[
     with ParquetFile(path) as file:
         for group in range(file.num_row_groups) if groups is None else groups:
             for row in file.read_row_group(group, columns=list(_FIELDS)).to_pylist():
-                yield Document(**row)
+                yield _document(row)
 
 
 def num_groups(path: Path) -> int:
@@ -53,16 +67,17 @@ def document_at(path: Path, index: int, text: str) -> Document:
             if index < count:
                 columns = [name for name in _FIELDS if name != "text"]
                 table = file.read_row_group(group, columns=columns)
-                return Document(text=text, **table.slice(index, 1).to_pylist()[0])
+                return _document({"text": text, **table.slice(index, 1).to_pylist()[0]})
             index -= count
     raise IndexError(index)
 
 
 def content_digest(path: Path) -> str:
-    """Of every document's id (its content and place), source and language; reads no text."""
+    """Of all that decides a document's tokens and how they are used; reads no text."""
     from pyarrow.parquet import read_table
 
-    table = read_table(path, columns=["id", "source", "language"]).combine_chunks()
+    names = ["id", "source", "language", "marks", "bodies", "learned"]
+    table = read_table(path, columns=names).combine_chunks()
     digest = blake2b(digest_size=16)
     for column in table.columns:
         for chunk in column.chunks:
@@ -99,13 +114,37 @@ def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
 def _schema() -> Any:
     import pyarrow as pa
 
-    text = [(name, pa.string()) for name in COLUMNS if name != "source"]
-    fields = dict([*text, ("source", pa.int32())])
-    return pa.schema([(name, fields[name]) for name in COLUMNS])
+    span = pa.struct([("start", pa.int64()), ("end", pa.int64())])
+    mark = pa.struct([("at", pa.int64()), ("token", pa.string())])
+    others = {
+        "source": pa.int32(),
+        "marks": pa.list_(mark),
+        "bodies": pa.list_(span),
+        "learned": pa.list_(span),
+    }
+    return pa.schema([(name, others.get(name, pa.string())) for name in COLUMNS])
 
 
 def _table(batch: list[Document], schema: Any) -> Any:
     import pyarrow as pa
 
-    columns = {name: [getattr(document, name) for document in batch] for name in COLUMNS}
-    return pa.table(columns, schema=schema)
+    return pa.Table.from_pylist([_row(document) for document in batch], schema=schema)
+
+
+def _row(document: Document) -> dict[str, Any]:
+    row = {name: getattr(document, name) for name in COLUMNS}
+    row["marks"] = [{"at": mark.at, "token": mark.token} for mark in document.marks]
+    for name in ("bodies", "learned"):
+        spans = row[name]
+        row[name] = (
+            None if spans is None else [{"start": start, "end": end} for start, end in spans]
+        )
+    return row
+
+
+def _document(row: dict[str, Any]) -> Document:
+    row["marks"] = tuple(Mark(**mark) for mark in row["marks"])
+    for name in ("bodies", "learned"):
+        spans = row[name]
+        row[name] = None if spans is None else tuple((one["start"], one["end"]) for one in spans)
+    return Document(**row)

@@ -10,7 +10,7 @@ import torch
 from finetune.models.forward import collate, num_labels, token_losses
 from finetune.recipe.schema import Fim, Sequences
 from finetune.sequences import Block, Rule, TokenisedCorpus, block_stream
-from finetune.sequences.block import segment_text
+from finetune.sequences.block import Placed, segment_text
 from finetune.sequences.segment import IGNORED
 
 LAYOUTS = {
@@ -83,14 +83,30 @@ def _at_most(stream: Iterator[Block], limit: int) -> Iterator[Block]:
 
 
 def _scored_bytes(block: Block, corpus: TokenisedCorpus) -> int:
-    """Nothing precedes the first token of a segment, so left to right it has no loss."""
+    """Bytes of the text whose tokens have a label.
+
+    Nothing precedes the first token of a segment, so left to right it has none.
+    """
     total = 0
     for placed in block.placed:
         cut, text = placed.cut, segment_text(placed, corpus)
-        unscored = corpus.tokenizer.decode([int(block.input_ids[placed.start])])
-        scored = text[cut.prefix_end : cut.middle_end] if cut else text[len(unscored) :]
-        total += len(scored.encode())
+        labels = block.labels[placed.start : placed.end]
+        if cut:
+            total += len(text[cut.prefix_end : cut.middle_end].encode())
+        elif (labels[1:] != IGNORED).all():
+            first = [int(block.input_ids[placed.start])] if labels[0] == IGNORED else []
+            total += len(text[len(corpus.tokenizer.decode(first)) :].encode())
+        else:
+            total += len(_learned_text(placed, corpus).encode())
     return total
+
+
+def _learned_text(placed: Placed, corpus: TokenisedCorpus) -> str:
+    """What a part of a segment without cuts holds of the text that is learned."""
+    tokens, (start, end) = corpus.read(placed.turn.document), placed.segment
+    spans = tokens.outline.learned if tokens.outline else None
+    inside = [(max(low, start), min(high, end)) for low, high in spans or ()]
+    return "".join(tokens.text[low:high] for low, high in inside if low < high)
 
 
 @torch.inference_mode()

@@ -15,11 +15,11 @@ from finetune.sequences.tokenised import TokenisedCorpus
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Where one segment stands in a block, sentinels and end included."""
+    """Where a segment, or a part of one, stands in a block, sentinels and end included."""
 
     turn: Turn
     segment: tuple[int, int]
-    """First and last but one code point of the segment in its document."""
+    """First and last but one code point of its text in its document."""
     cut: Cut | None
     roles: Sequence[tuple[str, int]]
     """The parts in the order of writing, and how many tokens each has."""
@@ -44,7 +44,7 @@ def make_block(window: Sequence[Segment], *, length: int, isolate: bool, pad: in
     before it belongs to another document. Padding is masked by position, whatever id it has, and
     is a document of its own.
     """
-    pieces = [piece for segment in window for piece in segment.written.pieces]
+    pieces = [piece for segment in window for part in segment.written for piece in part.pieces]
     size = sum(segment.length for segment in window)
     assert size <= length, "the packer never hands out more than fits"
     input_ids = np.empty(length, dtype=np.int64)  # (L,)
@@ -55,17 +55,35 @@ def make_block(window: Sequence[Segment], *, length: int, isolate: bool, pad: in
     position_ids = np.arange(length, dtype=np.int64)  # (L,)
     placed, start = [], 0
     for segment in window:
-        written, end = segment.written, start + segment.length
         if isolate:
-            position_ids[start:end] -= start
-        masked = written.num_context if segment.rule.labels == "middle" else 0
-        labels[start : start + max(masked, int(isolate))] = IGNORED
-        bounds = (segment.start, segment.end)
-        placed.append(Placed(segment.turn, bounds, written.cut, written.roles, start, end))
-        start = end
+            position_ids[start : start + segment.length] -= start
+            labels[start] = IGNORED
+        _mask(labels[start : start + segment.length], segment)
+        for part in segment.written:
+            bounds, end = (part.start, part.end), start + part.length
+            placed.append(Placed(segment.turn, bounds, part.cut, part.roles, start, end))
+            start = end
     if isolate:
         position_ids[size:] -= size
     return Block(input_ids, labels, position_ids, tuple(placed))
+
+
+def _mask(labels: NDArray[np.int64], segment: Segment) -> None:
+    """Take the labels of what carries no loss, in the part of a block that a segment fills.
+
+    With labels `middle`, a segment with cuts keeps those of its middles and of what ends each: the
+    end, or the sentinel of the next file.
+    """
+    only_middles = segment.rule.labels == "middle" and any(p.cut for p in segment.written)
+    at = first = 0
+    for part in segment.written:
+        end = at + part.length
+        if only_middles:
+            labels[at + first : at + part.num_context if part.cut else end] = IGNORED
+            first = int(part.cut is not None and not part.has_end)
+        if part.learned is not None:
+            labels[at:end][~part.learned] = IGNORED
+        at = end
 
 
 def segment_text(placed: Placed, corpus: TokenisedCorpus) -> str:
@@ -74,11 +92,21 @@ def segment_text(placed: Placed, corpus: TokenisedCorpus) -> str:
     return corpus.read(placed.turn.document).text[start:end]
 
 
+def _marks(placed: Placed, corpus: TokenisedCorpus) -> list[tuple[int, str]]:
+    """Sentinels among a segment's text: before which of its code points, and which."""
+    tokens, (start, end) = corpus.read(placed.turn.document), placed.segment
+    if tokens.outline is None or placed.cut:
+        return []
+    is_last = end == len(tokens.text)
+    marks = (mark for mark in tokens.outline.marks if mark.token)
+    return [(m.at - start, m.token) for m in marks if start <= m.at < end + is_last]
+
+
 def as_json(block: Block, corpus: TokenisedCorpus) -> dict[str, Any]:
     """What `finetune preview --json` prints for a block."""
     described = []
     for placed in block.placed:
-        cut = placed.cut
+        cut, marks = placed.cut, _marks(placed, corpus)
         described.append(
             {
                 "id": corpus.id_of(placed.turn.document),
@@ -89,6 +117,7 @@ def as_json(block: Block, corpus: TokenisedCorpus) -> dict[str, Any]:
                 "prefix_end": cut.prefix_end if cut else None,
                 "middle_end": cut.middle_end if cut else None,
                 "segment": segment_text(placed, corpus),
+                **({"marks": marks} if marks else {}),
             }
         )
     return {

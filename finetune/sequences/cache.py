@@ -5,6 +5,7 @@
     rows.npy                      one ROW per document, memory-mapped
     0000.ids  0000.starts         of a shard's documents, one behind the other, little-endian
     0000.text                     UTF-8
+    0000.outlines                 JSON, of the documents that have one
     cache.json                    what it was made from, and the size of every file
 ```
 
@@ -41,13 +42,14 @@ from finetune.corpus.store import (
 from finetune.errors import UserError
 from finetune.run_folder import digest_of, read_json, sync_tree, write_json
 from finetune.sequences.encoder import Encoder, Tokens
+from finetune.sequences.outline import Outline, outline_of
 from finetune.sequences.tokenised import ROW, TokenisedCorpus, numbered, row_of
 from finetune.tokenizer import CodeTokenizer
 
-FORMAT = 1
+FORMAT = 2
 """To be raised whenever the files, or the ids in them, would differ."""
 MOST_SHARDS = 64
-"""Three open files each."""
+"""Four open files each."""
 
 
 NO_GUARD = (
@@ -158,18 +160,24 @@ def _write_shard(job: tuple[Path, Path, Path, int, range]) -> np.ndarray:
     """Tokenise some row groups of a corpus file into one shard's files."""
     file, tokenizer, folder, number, groups = job
     encoder = Encoder(CodeTokenizer(tokenizer))
-    rows, tokens_so_far, bytes_so_far = [], 0, 0
+    rows, tokens_so_far, bytes_so_far, outlines_so_far = [], 0, 0, 0
     with (
         (folder / f"{number:04}.ids").open("wb") as ids,
         (folder / f"{number:04}.starts").open("wb") as starts,
         (folder / f"{number:04}.text").open("wb") as text,
+        (folder / f"{number:04}.outlines").open("wb") as outlines,
     ):
         for document in iter_documents(file, groups):
-            one, content = encoder.tokens(document.text), document.text.encode()
-            rows.append(row_of(document, one, number, len(content), tokens_so_far, bytes_so_far))
+            outline = outline_of(document)
+            one, content = encoder.tokens(document.text, outline), document.text.encode()
+            beside = outline.to_json().encode() if outline else b""
+            place = (number, len(content), tokens_so_far, bytes_so_far)
+            rows.append(row_of(document, one, *place, len(beside), outlines_so_far))
             ids.write(one.ids.tobytes())
             starts.write(one.starts.tobytes())
             text.write(content)
+            outlines.write(beside)
+            outlines_so_far += len(beside)
             tokens_so_far += len(one.ids)
             bytes_so_far += len(content)
     return np.array(rows, dtype=ROW)
@@ -189,16 +197,19 @@ class _Shards:
             self._open[file.name] = os.open(file, os.O_RDONLY)
 
     def read(self, row: Any) -> Tokens:
-        _, _, _, tokens, _, is_exact, shard, num_bytes, first_token, first_byte = row.item()
+        _, _, _, tokens, _, is_exact, shard, num_bytes, first_token, first_byte, *rest = row.item()
         size = self.dtype.itemsize
         ids = self._bytes(f"{shard:04}.ids", first_token * size, tokens * size)
         starts = self._bytes(f"{shard:04}.starts", first_token * 4, tokens * 4)
         text = self._bytes(f"{shard:04}.text", first_byte, num_bytes)
+        beside, first_outline = rest
+        outline = self._bytes(f"{shard:04}.outlines", first_outline, beside) if beside else b""
         return Tokens(
             text.decode(),
             np.frombuffer(ids, dtype=self.dtype),
             np.frombuffer(starts, dtype=np.uint32),
             is_exact,
+            Outline.from_json(outline.decode()) if outline else None,
         )
 
     def _bytes(self, name: str, at: int, count: int) -> bytes:

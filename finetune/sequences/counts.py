@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from finetune.sequences.packing import Segment
+    from finetune.sequences.segment import Cut
 
 
 @dataclass
@@ -14,12 +15,15 @@ class Counts:
 
     windows: int = 0
     segments: int = 0
+    bodies: int = 0
+    """Texts that could have been cut: one in a plain document's segment, one per file in a
+    repository's, none in a commit's."""
     expected: float = 0.0
-    """Sum of the rates with which the segments were drawn."""
+    """Sum of the rates with which they were drawn."""
     psm: int = 0
-    """Segments written prefix first."""
+    """Bodies written prefix first."""
     spm: int = 0
-    """Segments written suffix first, in either variant."""
+    """Bodies written suffix first, in either variant."""
     splits: int = 0
     """How often a document was parted because it did not fit."""
     splits_in_lines: int = 0
@@ -27,7 +31,7 @@ class Counts:
     tokens: int = 0
     """Positions that hold a document's token, a sentinel or an end."""
     transformed_tokens: int = 0
-    """Those of segments that were cut."""
+    """Those of bodies that were cut."""
     padding: int = 0
     """Positions that hold nothing."""
     kinds: dict[str, int] = field(default_factory=dict)
@@ -41,27 +45,30 @@ class Counts:
         self.padding += padding
         for segment in window:
             self.segments += 1
-            self.expected += segment.rule.fim.rate
             self.tokens += segment.length
-            cut = segment.written.cut
-            if cut is None:
-                continue
-            self.psm += cut.layout == "psm"
-            self.spm += cut.layout != "psm"
-            self.transformed_tokens += segment.length
-            self.kinds[cut.kind] = self.kinds.get(cut.kind, 0) + 1
-            if cut.kind != cut.wanted:
-                self.instead[cut.wanted] = self.instead.get(cut.wanted, 0) + 1
+            for part in segment.written:
+                self.bodies += part.num_bodies
+                self.expected += part.num_bodies * segment.rule.fim.rate
+                if part.cut is not None:
+                    self._add_cut(part.cut, part.length)
+
+    def _add_cut(self, cut: "Cut", length: int) -> None:
+        self.psm += cut.layout == "psm"
+        self.spm += cut.layout != "psm"
+        self.transformed_tokens += length
+        self.kinds[cut.kind] = self.kinds.get(cut.kind, 0) + 1
+        if cut.kind != cut.wanted:
+            self.instead[cut.wanted] = self.instead.get(cut.wanted, 0) + 1
 
     @property
     def nominal_rate(self) -> float:
-        """Mean over the segments of the rate that the recipe asks for."""
-        return self.expected / self.segments if self.segments else 0.0
+        """Mean over the bodies of the rate that the recipe asks for."""
+        return self.expected / self.bodies if self.bodies else 0.0
 
     @property
     def effective_rate(self) -> float:
-        """Share of segments that were transformed."""
-        return (self.psm + self.spm) / self.segments if self.segments else 0.0
+        """Share of bodies that were transformed."""
+        return (self.psm + self.spm) / self.bodies if self.bodies else 0.0
 
     @property
     def fill(self) -> float:

@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from finetune.errors import UserError
 from finetune.sequences.boundaries import Boundaries, boundaries_of
+from finetune.sequences.outline import Outline
 from finetune.tokenizer import CodeTokenizer
 
 Ids = NDArray[Any]
@@ -35,6 +37,8 @@ class Tokens:
     starts: NDArray[np.uint32]  # (n,) code point at which each token starts; may repeat
     is_exact: bool
     """Whether the ids spell the text byte for byte and boundaries hold in it."""
+    outline: Outline | None = None
+    """Sentinels among the ids take no text: each starts where the token behind it does."""
 
     def index(self, place: int) -> int:
         """The first token that starts at or behind code point `place`."""
@@ -92,8 +96,43 @@ class Encoder:
             ids |= vars(self.tokenizer.sentinels)
         return {name: np.array((id_,), dtype=self.dtype) for name, id_ in ids.items()}
 
-    def tokens(self, text: str) -> Tokens:
+    def token(self, name: str) -> Ids:
+        """(1,) the id of a special token. Raises UserError where the tokenizer has none such."""
+        known = self._specials.get(name)
+        if known is None:
+            id_ = self.tokenizer.special_id(name)
+            if id_ is None:
+                raise UserError(
+                    f"{self.tokenizer.folder}: the tokenizer has no special token {name}, with "
+                    "which a document of the corpus is written; leave out the source of that "
+                    "format, or choose a base that was trained on it"
+                )
+            known = self._specials[name] = np.array((id_,), dtype=self.dtype)
+        return known
+
+    def tokens(self, text: str, outline: Outline | None = None) -> Tokens:
         """A document's ids and where each of them starts."""
+        if outline is None:
+            return self._plain(text)
+        ids, starts, is_exact = [], [], True
+        tokens = [(mark.at, self.token(mark.token)) for mark in outline.marks if mark.token]
+        for start, end in outline.runs(0, len(text)):
+            special = [ids_ for at, ids_ in tokens if at == start]
+            run = self._plain(text[start:end])
+            ids += [*special, run.ids]
+            starts += [np.full(len(special), start, dtype=np.uint32), run.starts + np.uint32(start)]
+            is_exact &= run.is_exact
+        behind = [ids_ for at, ids_ in tokens if at == len(text) and text]
+        starts.append(np.full(len(behind), len(text), dtype=np.uint32))
+        return Tokens(
+            text,
+            np.concatenate([*ids, *behind]),
+            np.concatenate(starts),
+            is_exact,
+            outline,
+        )
+
+    def _plain(self, text: str) -> Tokens:
         try:
             ids = None if isinstance(self._found, str) else self._ids_by_piece(text, self._found)
         except UnicodeEncodeError:
@@ -109,18 +148,42 @@ class Encoder:
         )
 
     def part(self, tokens: Tokens, start: int, end: int) -> list[Ids]:
-        """Ids of `text[start:end]`, as if that text were encoded alone, in consecutive arrays."""
-        text, boundaries = tokens.text, self._found
+        """Ids of `text[start:end]`, as if that text were encoded alone, in consecutive arrays.
+
+        Sentinels come with the text behind them, and the last ones with the end of the text.
+        """
+        text, outline = tokens.text, tokens.outline
         if start == 0 and end == len(text):
             return [tokens.ids]
+        if outline is None:
+            return self._splice(tokens, start, end)
+        found = [
+            ids for run in outline.runs(start, end) for ids in self._with_sentinels(tokens, *run)
+        ]
+        if end == len(text):
+            found.append(tokens.ids[tokens.index(end) :])
+        return found
+
+    def _with_sentinels(self, tokens: Tokens, start: int, end: int) -> list[Ids]:
+        assert tokens.outline is not None
+        at, count = tokens.index(start), tokens.outline.num_tokens_at(start)
+        return [tokens.ids[at : at + count], *self._splice(tokens, start, end)]
+
+    def _splice(self, tokens: Tokens, start: int, end: int) -> list[Ids]:
+        """Of a text without sentinels, or of a run between two of them; without those."""
+        text, boundaries, outline = tokens.text, self._found, tokens.outline
         if not tokens.is_exact or isinstance(boundaries, str):
-            return [self.ids(text[start:end])]
-        left = start if boundaries.at(text, start) else boundaries.first(text, start, end)
+            return [self.ids(text[start:end])] if start < end else []
+        is_safe = boundaries.at(text, start) or (outline is not None and outline.is_break(start))
+        left = start if is_safe else boundaries.first(text, start, end)
         if left is None or left >= end:
             return [self.ids(text[start:end])] if start < end else []
-        right = end if boundaries.at(text, end) else boundaries.last(text, left, end)
+        is_safe = boundaries.at(text, end) or (outline is not None and outline.is_break(end))
+        right = end if is_safe else boundaries.last(text, left, end)
         right = left if right is None else right
         low, high = tokens.starts.searchsorted(np.array((left, right), dtype=np.uint32))
+        if outline is not None:
+            low += outline.num_tokens_at(left)
         found = [tokens.ids[low:high]]
         if start < left:
             found.insert(0, self.ids(text[start:left]))

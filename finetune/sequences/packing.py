@@ -22,7 +22,14 @@ from finetune.sequences.counts import Counts
 from finetune.sequences.draws import Draws, draws, happens
 from finetune.sequences.encoder import Tokens
 from finetune.sequences.order import DocumentOrder, Turn
-from finetune.sequences.segment import OVERHEAD, Written, choose_cut, write_segment
+from finetune.sequences.segment import (
+    OVERHEAD,
+    Cut,
+    Written,
+    choose_cut,
+    write_parts,
+    write_segment,
+)
 from finetune.sequences.tokenised import TokenisedCorpus
 
 LOOK_AHEAD = 256
@@ -57,13 +64,11 @@ class Segment:
     start: int
     """First code point of the segment in its document."""
     end: int
-    written: Written
+    written: tuple[Written, ...]
+    """Its parts; a plain document's segment has one."""
     rule: Rule
-
-    @property
-    def length(self) -> int:
-        """Tokens, sentinels and end included."""
-        return self.written.length
+    length: int
+    """Tokens, sentinels and end included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,15 +158,25 @@ class Packer:
         if whole.length > self.length:
             return waiting
         if start > 0:  # a view would keep the ids of all the document while this waits
-            whole = replace(whole, written=whole.written.copied())
+            copies = tuple(part.copied() for part in whole.written)
+            whole = replace(whole, written=copies)
         return replace(waiting, whole=whole)
 
     def _write(self, candidate: Candidate, tokens: Tokens, end: int) -> Segment:
         turn, start, rule = candidate.turn, candidate.start, self._rule(candidate.turn)
+        text, encoder = tokens.text, self.corpus.encoder
         language = self.corpus.language(turn.document)
-        cut = choose_cut(tokens.text, start, end, language, rule.fim, candidate.drawn)
-        written = write_segment(tokens, start, end, cut, self.corpus.encoder)
-        return Segment(turn, start, end, written, rule)
+        if tokens.outline is None:
+            cut = choose_cut(text, start, end, language, rule.fim, candidate.drawn)
+            one = write_segment(tokens, start, end, cut, encoder)
+            return Segment(turn, start, end, (one,), rule, one.length)
+
+        def cut_of(low: int, high: int) -> Cut | None:
+            drawn = draws(self.seed, turn.epoch, self.corpus.id_of(turn.document), low)
+            return choose_cut(text, low, high, language, rule.fim, drawn)
+
+        written = write_parts(tokens, start, end, cut_of, encoder)
+        return Segment(turn, start, end, written, rule, sum(part.length for part in written))
 
     def _rule(self, turn: Turn) -> Rule:
         return self.rules[int(self.corpus.rows["source"][turn.document])]

@@ -89,14 +89,20 @@ def _runs(placed: Placed, block: Block, tokenizer: CodeTokenizer) -> Iterator[Ru
     start = placed.start
     for role, count in placed.roles:
         ids = block.input_ids[start : start + count].tolist()
+        roles = [_role(role, id_, tokenizer) for id_ in ids]
         masked = (block.labels[start : start + count] == IGNORED).tolist()
         at = 0
-        for is_masked, run in groupby(masked):
+        for (of_run, is_masked), run in groupby(zip(roles, masked, strict=True)):
             end = at + len(list(run))
-            text = _visible(role, ids, at, end, tokenizer)
-            yield Run(role, is_masked, start + at, start + end, text)
+            text = _visible(of_run, ids, at, end, tokenizer)
+            yield Run(of_run, is_masked, start + at, start + end, text)
             at = end
         start += count
+
+
+def _role(role: str, id_: int, tokenizer: CodeTokenizer) -> str:
+    """Content never has a special token's id: one within a text is a sentinel of its format."""
+    return "sentinel" if role == "text" and tokenizer.name(id_) is not None else role
 
 
 def _visible(role: str, ids: list[int], start: int, end: int, tokenizer: CodeTokenizer) -> str:
@@ -154,7 +160,7 @@ def summary(stream: BlockStream) -> list[str]:
     lines = [
         f"blocks {counts.windows} of {stream.packer.length} tokens, segments {counts.segments}",
         f"fill-in-the-middle: nominal rate {counts.nominal_rate:.3f}, effective "
-        f"{counts.effective_rate:.3f} of segments (PSM {counts.psm}, SPM {counts.spm}) and "
+        f"{counts.effective_rate:.3f} of what may be cut (PSM {counts.psm}, SPM {counts.spm}) and "
         f"{counts.transformed_tokens / max(1, counts.tokens):.3f} of tokens",
         f"documents split {counts.splits} times, {counts.splits_in_lines} of them inside a line "
         "that is longer than a block; nothing is shortened or dropped, for a segment is "

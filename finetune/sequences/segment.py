@@ -1,13 +1,14 @@
-"""One segment of a document -> ids, left to right or with its middle moved to the end.
+"""A segment of a document -> ids, left to right or with its middle moved to the end.
 
 Cuts are made in the original text, never in ids or decoded text: a cut may fall inside a token
 but never inside a character, and the parts always concatenate to the segment.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data_formats.fim import LAYOUTS
 from finetune.recipe.schema import CutKind, Fim
@@ -35,8 +36,15 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The ids of one segment, in consecutive arrays that mostly lie in the document's own."""
+    """The ids of a segment, or of a part of one, in arrays that mostly lie in the document's own.
 
+    A segment of a plain document is one part. Where only some of it may be cut, a cut file of a
+    repository is one, and what stands between cut ones another.
+    """
+
+    start: int
+    """First code point of the part in its document."""
+    end: int
     pieces: tuple[Ids, ...]
     length: int
     """Tokens, sentinels and end included."""
@@ -44,6 +52,10 @@ class Written:
     sizes: Mapping[str, int]
     """Tokens of each part: prefix, middle and suffix, or text."""
     has_end: bool
+    num_bodies: int = 1
+    """Draws that were made: each could have led to a cut."""
+    learned: NDArray[np.bool_] | None = None  # (length,)
+    """Which tokens carry loss; None: all."""
 
     @property
     def ids(self) -> Ids:
@@ -57,7 +69,7 @@ class Written:
     @property
     def num_context(self) -> int:
         """Tokens before the middle; 0 where nothing was cut."""
-        return self.length - self.sizes["middle"] - 1 if self.cut else 0
+        return self.length - self.sizes["middle"] - self.has_end if self.cut else 0
 
     @property
     def roles(self) -> list[tuple[str, int]]:
@@ -102,11 +114,74 @@ def write_segment(
     one always does, for that is where its middle ends.
     """
     if cut is None:
-        pieces = encoder.part(tokens, start, end)
-        size = sum(map(len, pieces))
+        return _left_to_right(tokens, start, end, encoder, has_end=end == len(tokens.text))
+    return _with_middle_last(tokens, start, end, cut, encoder, has_end=True)
+
+
+def write_parts(
+    tokens: Tokens, start: int, end: int, cut_of: Callable[[int, int], Cut | None], encoder: Encoder
+) -> tuple[Written, ...]:
+    """Write a segment of a document with an outline: each of its bodies is cut on its own.
+
+    `cut_of` draws the cut of a body, given its first and last but one code point. Only the last
+    part has an end: a middle that another file follows ends with that file's sentinel.
+    """
+    outline = tokens.outline
+    assert outline is not None
+    parts: list[Written] = []
+    plain_from, num_bodies = start, 0
+    for low, high, is_body in outline.parts(start, end, len(tokens.text)):
+        cut = cut_of(low, high) if is_body else None
+        num_bodies += is_body
+        if cut is None:
+            continue
+        if plain_from < low:
+            run = _left_to_right(tokens, plain_from, low, encoder, has_end=False)
+            parts.append(replace(run, num_bodies=num_bodies - 1))
+        parts.append(_with_middle_last(tokens, low, high, cut, encoder, has_end=high == end))
+        plain_from, num_bodies = high, 0
+    if plain_from < end or not parts:
         has_end = end == len(tokens.text)
-        ends = [encoder.special("end")] * has_end
-        return Written((*pieces, *ends), size + has_end, None, {"text": size}, has_end)
+        run = _left_to_right(tokens, plain_from, end, encoder, has_end=has_end)
+        parts.append(replace(run, num_bodies=num_bodies))
+    return tuple(parts)
+
+
+def _left_to_right(
+    tokens: Tokens, start: int, end: int, encoder: Encoder, *, has_end: bool
+) -> Written:
+    outline = tokens.outline
+    pieces = encoder.part(tokens, start, end)
+    size = sum(map(len, pieces))
+    ends = [encoder.special("end")] * has_end
+    written = Written(start, end, (*pieces, *ends), size + has_end, None, {"text": size}, has_end)
+    if outline is None or outline.learned is None:
+        return written
+    return replace(written, learned=_learned(tokens, start, end, encoder, has_end=has_end))
+
+
+def _learned(
+    tokens: Tokens, start: int, end: int, encoder: Encoder, *, has_end: bool
+) -> NDArray[np.bool_]:
+    """Which of the tokens of a part carry loss."""
+    outline, size = tokens.outline, len(tokens.text)
+    assert outline is not None
+    flags: list[bool] = []
+    for low, high in outline.runs(start, end):
+        sentinels = outline.num_tokens_at(low)
+        count = sum(map(len, encoder.part(tokens, low, high))) - sentinels
+        if high == size:
+            count -= outline.num_tokens_at(high)
+        flags += [outline.learns_token(low)] * sentinels
+        flags += [outline.learns_text(low, high)] * count
+    if end == size:
+        flags += [outline.learns_token(size)] * outline.num_tokens_at(size)
+    return np.array(flags + [outline.learns_token(size)] * has_end, dtype=np.bool_)
+
+
+def _with_middle_last(
+    tokens: Tokens, start: int, end: int, cut: Cut, encoder: Encoder, *, has_end: bool
+) -> Written:
     bounds = (start, start + cut.prefix_end, start + cut.middle_end, end)
     parts = {
         "PREFIX": [encoder.special("prefix")],
@@ -118,5 +193,6 @@ def write_segment(
     }
     sizes = {role: sum(map(len, parts[role])) for role in ("prefix", "middle", "suffix")}
     ordered = [piece for role in LAYOUTS[cut.layout] for piece in parts[role]]
-    length = sum(sizes.values()) + OVERHEAD
-    return Written((*ordered, encoder.special("end")), length, cut, sizes, True)
+    ends = [encoder.special("end")] * has_end
+    length = sum(sizes.values()) + OVERHEAD - 1 + has_end
+    return Written(start, end, (*ordered, *ends), length, cut, sizes, has_end)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from data_formats.document import Document
 from finetune.sequences.encoder import Encoder, Tokens
+from finetune.sequences.outline import outline_of
 from finetune.tokenizer import CodeTokenizer
 
 ROW = np.dtype(
@@ -24,6 +25,8 @@ ROW = np.dtype(
         ("bytes", "<u4"),  # of text
         ("first_token", "<u8"),  # where it starts in its shard
         ("first_byte", "<u8"),
+        ("outline", "<u4"),  # bytes of its outline; 0 for a plain document
+        ("first_outline", "<u8"),
     ]
 )
 """What is known of each document without reading it."""
@@ -88,7 +91,7 @@ def tokenise(documents: Sequence[Document], encoder: Encoder) -> TokenisedCorpus
 
     Raises UserError where a text is not valid Unicode.
     """
-    tokens = [encoder.tokens(document.text) for document in documents]
+    tokens = [encoder.tokens(one.text, outline_of(one)) for one in documents]
     described = [row_of(*pair) for pair in zip(documents, tokens, strict=True)]
     rows = np.array(described, dtype=ROW)
     names, rows["language"] = numbered([document.language for document in documents])
@@ -104,7 +107,7 @@ def numbered(names: Sequence[str]) -> tuple[list[str], NDArray[Any]]:
 def row_of(document: Document, tokens: Tokens, *place: int) -> tuple[int | bool, ...]:
     """A document's ROW, without its language, which has a number only among others.
 
-    `place` is its shard, bytes, first token and first byte.
+    `place` is its shard, and of text, tokens and outline how much and where.
     """
     return (
         int(document.id, 16),
@@ -113,5 +116,5 @@ def row_of(document: Document, tokens: Tokens, *place: int) -> tuple[int | bool,
         len(tokens.ids),
         len(document.text),
         tokens.is_exact,
-        *(place or (0, 0, 0, 0)),
+        *(place or (0, 0, 0, 0, 0, 0)),
     )

@@ -44,7 +44,7 @@ MIDDLE = {"psm": 2, "empty middle": 0, "empty suffix": 5, "inside tokens": 3}
 def laid_out(text, start, end, cut, encoder, labels="all"):
     """Ids and labels of one segment that has a block to itself."""
     written = write_segment(encoder.tokens(text), start, end, cut, encoder)
-    segment = Segment(Turn(0, 0), start, end, written, Rule(Fim(), labels))
+    segment = Segment(Turn(0, 0), start, end, (written,), Rule(Fim(), labels), written.length)
     block = make_block([segment], length=written.length, isolate=False, pad=4)
     return block.input_ids.tolist(), block.labels.tolist()
 

@@ -226,8 +226,8 @@ def test_without_isolation_every_token_keeps_its_label(tokenizer):
 
 
 def segment_of(ids):
-    written = Written((np.array(ids),), len(ids), None, {"text": len(ids) - 1}, True)
-    return Segment(Turn(0, 0), 0, 1, written, Rule(Fim()))
+    written = Written(0, 1, (np.array(ids),), len(ids), None, {"text": len(ids) - 1}, True)
+    return Segment(Turn(0, 0), 0, 1, (written,), Rule(Fim()), len(ids))
 
 
 def test_padding_is_masked_by_position_where_its_id_is_the_end_s():

@@ -72,7 +72,7 @@ def test_the_summary_says_what_was_asked_for_and_what_came_of_it(encoder):
     stream = stream_of(["a = 1\n"] * 40, encoder, Rule(Fim(rate=0.0)), Rule(Fim(rate=1.0)))
     assert sum(1 for _ in stream) == stream.counts.windows
     lines = "\n".join(summary(stream))
-    assert "nominal rate 0.500, effective 0.500 of segments" in lines
+    assert "nominal rate 0.500, effective 0.500 of what may be cut" in lines
     assert "documents split 0 times, 0 of them inside a line" in lines
     assert "cuts by character: 20" in lines
     assert "source 1: 0.500 of the tokens read ahead, 1.000 passes" in lines
