@@ -57,6 +57,8 @@ class Document:
     """Package or module: files of one group are never split between training and holdout."""
     revision: str = ""
     """Commit that it was read at, or that it is; empty where there is none."""
+    stars: int | None = None
+    """Of its repository, where known."""
     marks: tuple[Mark, ...] = ()
     """Sentinels, in the order of writing; places never fall."""
     bodies: tuple[Span, ...] | None = None
@@ -118,11 +120,15 @@ class Drop:
     reason: str
     """The same sentence for everything that it hits, so that drops can be counted by it."""
     id: str | None = None
+    detail: str = ""
+    """What is particular to this one: the benchmark's problem that it holds."""
 
 
-def dropped(document: Document, reason: str) -> Drop:
+def dropped(document: Document, reason: str, detail: str = "") -> Drop:
     """A document that was read and is not used."""
-    return Drop(path=document.path, repo=document.repo, reason=reason, id=document.id)
+    return Drop(
+        path=document.path, repo=document.repo, reason=reason, id=document.id, detail=detail
+    )
 
 
 def compose(pieces: Iterable[Piece]) -> tuple[str, tuple[Mark, ...]]:

@@ -4,11 +4,14 @@ The Stack's view of what counts as source: programming and markup languages, not
 CSV, ...) and not prose without markup.
 """
 
+from bisect import bisect_left
+from dataclasses import replace
 from functools import cache
+from hashlib import blake2b
 from pathlib import Path
 from posixpath import splitext
 
-from data_formats.document import Document
+from data_formats.document import Document, Mark, Piece, Sentinel, compose
 
 # Names that need no translation.
 _SAME_NAME = """
@@ -155,3 +158,46 @@ def read_source_file(
         licence=licence,
         source=source,
     )
+
+
+STAR_BUCKETS = (0, 10, 100, 1000)
+"""Largest number of stars of each bucket; more is the last one."""
+STAR_NAMES = ("0", "1-10", "10-100", "100-1000", "1000+")
+
+
+def with_header(document: Document, share: float) -> Document:
+    """The document with what StarCoder saw before some files: repository, path and stars.
+
+    `<reponame>R<filename>F<gh_stars>B`, a newline, the code. Each field is there with probability
+    `share`, drawn from the document's id, and the newline where any is (StarCoder, arXiv
+    2305.06161, section 5.1). Fill-in-the-middle leaves the header alone.
+    """
+    header: list[Piece] = []
+    fields = (("<reponame>", document.repo), ("<filename>", document.path), _stars(document))
+    digest = blake2b(document.id.encode(), digest_size=12, person=b"header").digest()
+    for number, (token, value) in enumerate(fields):
+        draw = int.from_bytes(digest[4 * number : 4 * number + 4], "little")
+        if value and draw < share * 2**32:
+            header += [Sentinel(token), value]
+    if not header:
+        return document
+    text, marks = compose([*header, "\n"])
+    size = len(text)
+    bodies = ((0, len(document.text)),) if document.bodies is None else document.bodies
+    return replace(
+        document,
+        text=text + document.text,
+        marks=(*marks, *(Mark(mark.at + size, mark.token) for mark in document.marks)),
+        bodies=tuple((start + size, end + size) for start, end in bodies),
+    )
+
+
+def without_header(document: Document) -> str:
+    """The code alone: the inverse of `with_header`."""
+    return document.text if document.bodies is None else document.text[document.bodies[0][0] :]
+
+
+def _stars(document: Document) -> tuple[str, str]:
+    if document.stars is None:
+        return "<gh_stars>", ""
+    return "<gh_stars>", STAR_NAMES[bisect_left(STAR_BUCKETS, document.stars)]

@@ -1,17 +1,18 @@
 """Languages by name, and files read as they stand."""
 
-import doctest
-from pathlib import Path
+from collections import Counter
 
 import pytest
 
-import data_formats
+from data_formats.document import Document, rendered
 from data_formats.source_code import (
     LANGUAGES,
     decode_source,
     language_of,
     languages_of,
     read_source_file,
+    with_header,
+    without_header,
 )
 
 
@@ -94,13 +95,41 @@ def test_reading_what_is_not_utf8_is_an_error(tmp_path):
         read_source_file(tmp_path / "x.py", path="x.py", repo="r", language="python")
 
 
-def test_the_readme_example_runs(tmp_path, monkeypatch):
-    (tmp_path / "shapes").mkdir()
-    source = "def area(side):\n    return side * side\n"
-    (tmp_path / "shapes" / "square.py").write_text(source)
-    readme = Path(data_formats.__file__).with_name("README.md").read_text()
-    assert source in readme
-    monkeypatch.chdir(tmp_path)
-    text = readme.replace("\n```\n", "\n\n")  # a fence would count as output
-    example = doctest.DocTestParser().get_doctest(text, {}, "README", None, 0)
-    assert doctest.DocTestRunner().run(example) == (0, 7)
+def header_of(share, **keys):
+    one = Document(
+        **{"text": "x = 1\n", "path": "a/b.py", "repo": "me/r", "stars": 10, **keys},
+        language="python",
+    )
+    return with_header(one, share)
+
+
+def test_a_header_holds_repository_path_and_stars_before_the_code():
+    one = header_of(1.0)
+    assert rendered(one) == "<reponame>me/r<filename>a/b.py<gh_stars>1-10\nx = 1\n"
+    assert one.text[slice(*one.bodies[0])] == without_header(one) == "x = 1\n"
+
+
+def test_without_a_field_there_is_no_newline():
+    assert header_of(0.0).text == "x = 1\n"
+    assert header_of(0.0).marks == ()
+
+
+def test_unknown_stars_are_left_out():
+    assert rendered(header_of(1.0, stars=None)) == "<reponame>me/r<filename>a/b.py\nx = 1\n"
+
+
+@pytest.mark.parametrize(
+    ("stars", "bucket"),
+    [(0, "0"), (1, "1-10"), (10, "1-10"), (11, "10-100"), (1000, "100-1000"), (1001, "1000+")],
+)
+def test_stars_are_given_in_buckets(stars, bucket):
+    assert f"<gh_stars>{bucket}\n" in rendered(header_of(1.0, stars=stars))
+
+
+def test_each_field_is_drawn_on_its_own_and_the_same_every_time():
+    drawn = [header_of(0.2, path=f"{number}.py") for number in range(2000)]
+    counts = Counter(mark.token for one in drawn for mark in one.marks)
+    assert all(320 < counts[token] < 480 for token in ("<reponame>", "<filename>", "<gh_stars>"))
+    both = sum({"<reponame>", "<filename>"} <= {mark.token for mark in one.marks} for one in drawn)
+    assert 50 < both < 115
+    assert header_of(0.2, path="7.py") == drawn[7]

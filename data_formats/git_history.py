@@ -1,0 +1,147 @@
+"""A repository's history -> one document for each file that a commit modifies.
+
+StarCoder and CommitPack took commits of a single file, which is `max_files=1`; by default a commit
+that changes several files gives a document for each. What it adds or deletes is counted and left
+out: that is no edit, and an added file is a source file like any other.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from data_formats.document import Document, Drop
+from data_formats.git import (
+    Change,
+    Commit,
+    Objects,
+    Repository,
+    kind_of,
+    kind_reason,
+    size_reason,
+)
+from data_formats.git_commits import (
+    NO_LANGUAGE,
+    NO_SUBJECT,
+    NOTHING_AFTER,
+    NOTHING_BEFORE,
+    Edit,
+    commit_document,
+    content_reason,
+)
+from data_formats.source_code import decode_source, language_of
+
+_AT_ONCE = 256  # commits whose changes are asked for together
+
+
+def read_commits(
+    repository: Repository,
+    commits: Sequence[str],
+    *,
+    repo: str,
+    licence: str | None = None,
+    source: int = 0,
+    max_bytes: int = 1_000_000,
+    max_files: int | None = None,
+    write: Callable[[Edit], Document] = commit_document,
+) -> Iterator[Document | Drop]:
+    """What the commits modify, in their order and git's order of paths.
+
+    `commits` are full ids and may be any slice of a history: slices read by different processes
+    give what one process gives. A drop's path is what `git show` takes: a commit's id, or `id:path`
+    for one of its files. Raises ValueError where there is no such commit.
+    """
+    with repository.objects() as objects:
+        for sha, found in _changes_or_reasons(repository, objects, commits, max_bytes, max_files):
+            if isinstance(found, str):
+                yield Drop(path=sha, repo=repo, reason=found)
+                continue
+            commit, changes = found
+            for change in changes:
+                texts = _contents_or_reason(objects, change, max_bytes)
+                if isinstance(texts, str):
+                    yield Drop(path=f"{sha}:{change.new_path}", repo=repo, reason=texts)
+                    continue
+                before, after, language = texts
+                edit = Edit(
+                    before=before,
+                    message=commit.subject,
+                    after=after,
+                    path=change.new_path,
+                    repo=repo,
+                    language=language,
+                    commit=sha,
+                    licence=licence,
+                    source=source,
+                )
+                yield write(edit)
+
+
+def _changes_or_reasons(
+    repository: Repository,
+    objects: Objects,
+    commits: Sequence[str],
+    max_bytes: int,
+    max_files: int | None,
+) -> Iterator[tuple[str, tuple[Commit, list[Change]] | str]]:
+    """Each commit's id with what it changes, or with why nothing of it is used."""
+    for start in range(0, len(commits), _AT_ONCE):
+        shas = commits[start : start + _AT_ONCE]
+        known = {sha: _commit_or_reason(objects, sha, max_bytes) for sha in shas}
+        usable = [one for one in known.values() if isinstance(one, Commit)]
+        changes = dict(repository.changes((one.sha, one.parents[0]) for one in usable))
+        for sha in shas:
+            commit = known[sha]
+            if isinstance(commit, str):
+                yield sha, commit
+            elif not changes[sha]:
+                yield sha, "commit changes no file"
+            elif max_files is not None and len(changes[sha]) > max_files:
+                yield sha, f"commit changes more files than {max_files}"
+            else:
+                yield sha, (commit, changes[sha])
+
+
+def _commit_or_reason(objects: Objects, sha: str, max_bytes: int) -> Commit | str:
+    """A commit with one parent and a subject, or why it is none."""
+    size = objects.size(sha)
+    if size is not None and size > max_bytes:
+        return f"larger than {max_bytes} bytes"
+    commit = objects.commit(sha)
+    if not commit.parents:
+        return "first commit: nothing stands before it"
+    if len(commit.parents) > 1:
+        return "merge commit"
+    if objects.size(commit.parents[0]) is None:
+        return "the commit before it is not in this shallow clone"
+    if commit.message is None:
+        return "commit message is not in its stated encoding"
+    return commit if commit.subject else NO_SUBJECT
+
+
+def _contents_or_reason(
+    objects: Objects, change: Change, max_bytes: int
+) -> tuple[str, str, str] | str:
+    """Before, after and language of an edit, or why it is none; large files are not read."""
+    language = language_of(change.new_path)
+    reason = _change_reason(change)
+    if reason is not None or language is None:
+        return reason or NO_LANGUAGE
+    ids = (change.old_id, change.new_id)
+    reason = next(filter(None, (size_reason(objects.size(one), max_bytes) for one in ids)), None)
+    if reason is not None:
+        return reason
+    before, after = map(objects.content, ids)
+    reason = content_reason(before, after)
+    return reason or (decode_source(before), decode_source(after), language)
+
+
+def _change_reason(change: Change) -> str | None:
+    """Why a change is no edit of a file, as far as that can be told without the contents."""
+    for mode in (change.old_mode, change.new_mode):
+        if reason := kind_reason(kind_of(mode)):
+            return reason
+    if change.status == "A":
+        return NOTHING_BEFORE
+    if change.status == "D":
+        return NOTHING_AFTER
+    if change.old_id != change.new_id:
+        return None
+    return "renamed without a change" if change.status == "R" else "only the file mode changes"
