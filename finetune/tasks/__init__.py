@@ -1,0 +1,11 @@
+"""Evaluation tasks as data: the corpus is checked against the problems that evaluation runs.
+
+`load` reads a task's problems from a folder of benchmark files; none is shipped, and a changed file
+is refused. One file per family of benchmarks, `TASKS` in `catalogue.py` names them all.
+"""
+
+from finetune.tasks.catalogue import TASKS, available, benchmarks_folder, find_task, load
+from finetune.tasks.files import Task
+from finetune.tasks.problem import Problem
+
+__all__ = ["TASKS", "Problem", "Task", "available", "benchmarks_folder", "find_task", "load"]
