@@ -1,0 +1,42 @@
+"""Passages of a text: code points for programs, lines for people."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from data_formats.document import Span
+from finetune.errors import UserError
+
+
+@dataclass(frozen=True)
+class Place:
+    """A passage of a text: code points from 0, and lines from 1, the last one included."""
+
+    start: int
+    end: int
+    first_line: int
+    last_line: int
+
+
+def place_in(text: str, start: int, end: int) -> Place:
+    """A span with its lines."""
+    first = text.count("\n", 0, start) + 1
+    return Place(start, end, first, first + text.count("\n", start, end - 1))
+
+
+def num_covered(spans: Iterable[Span]) -> int:
+    """Code points in at least one of the spans."""
+    covered = reached = 0
+    for start, end in sorted(spans):
+        covered += max(0, end - max(start, reached))
+        reached = max(reached, end)
+    return covered
+
+
+def require_length(text: str, least: int) -> None:
+    """Raise UserError for a text that holds no passage long enough to be found."""
+    length = len(text.replace("\r\n", "\n"))
+    if length < least:
+        raise UserError(
+            f"the text to trace has {length} characters, and no passage of fewer than {least} can "
+            "be told from chance; give more of the file"
+        )
