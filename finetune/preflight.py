@@ -4,12 +4,14 @@
 something that cannot be known yet, such as a base that is still to be made.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from finetune.base import BaseFacts, base_facts
-from finetune.corpus import locate
+from finetune.corpus.reader import open_source, sentinels_of_format
 from finetune.errors import UserError
-from finetune.families import WITHOUT_FLEX_ATTENTION, target_problem
+from finetune.families import STARCODER_SPECIAL_TOKENS, WITHOUT_FLEX_ATTENTION, target_problem
 from finetune.grammars import languages
 from finetune.licences import (
     check_licence_id,
@@ -20,7 +22,8 @@ from finetune.licences import (
 from finetune.recipe import LoadedRecipe, Problem, Recipe
 from finetune.recipe.schema import EarlierRun, Fim, Pretrained, Scratch
 from finetune.run_folder import RunFolder
-from finetune.tokenizer import fim_problem
+from finetune.tasks import available, benchmarks_folder, find_task
+from finetune.tokenizer import fim_problem, special_tokens
 
 
 @dataclass
@@ -35,6 +38,7 @@ def inspect(recipe: Recipe, run: RunFolder) -> Findings:
     """Everything that can be said of a valid recipe before it runs."""
     findings = Findings()
     _inspect_sources(recipe, findings)
+    _inspect_curation(recipe, findings)
     _inspect_scratch(recipe, findings)
     try:
         facts = base_facts(recipe.base, run)
@@ -73,12 +77,41 @@ def refuse_missing_base(loaded: LoadedRecipe, run: RunFolder) -> None:
 
 def _inspect_sources(recipe: Recipe, findings: Findings) -> None:
     for index, source in enumerate(recipe.data.sources):
+        if source.dataset is not None:
+            findings.notes.append(f"{source.dataset}: a dataset, looked at when it is prepared")
+            continue
         try:
-            located = locate(source)
+            findings.notes.append(open_source(source, index).words())
         except UserError as error:
             findings.problems.append(Problem(("data", "sources", index), str(error)))
-            continue
-        findings.notes.append(f"{located.repo}: {len(located.files)} files")
+
+
+def _inspect_curation(recipe: Recipe, findings: Findings) -> None:
+    curate = recipe.data.curate
+    if curate.opt_out is not None and not Path(curate.opt_out).expanduser().is_file():
+        message = f"{curate.opt_out}: there is no such file; create it or mend the path"
+        findings.problems.append(Problem(("data", "curate", "opt_out"), message))
+    try:
+        folder = benchmarks_folder(recipe.evaluate.benchmarks)
+    except UserError as error:
+        findings.problems.append(Problem(("evaluate", "benchmarks"), str(error)))
+        return
+    here = available(folder) if folder else []
+    if curate.decontaminate == "all":
+        if not here:
+            findings.notes.append(
+                "no benchmark is at hand, so the corpus is compared with none: name their folder "
+                "as evaluate.benchmarks"
+            )
+        return
+    for index, name in enumerate(curate.decontaminate):
+        try:
+            find_task(name)
+            if name not in here:
+                raise UserError(f"{name}: its files are not in {folder or 'evaluate.benchmarks'}")
+        except UserError as error:
+            key = ("data", "curate", "decontaminate", index)
+            findings.problems.append(Problem(key, str(error)))
 
 
 def _inspect_scratch(recipe: Recipe, findings: Findings) -> None:
@@ -106,7 +139,9 @@ def _inspect_base(recipe: Recipe, facts: BaseFacts, findings: Findings) -> None:
         problem = target_problem(recipe.tune, facts.model_type, facts.modules)
         if problem:
             findings.problems.append(Problem(("tune", "targets"), problem))
-    if facts.folder is not None and not isinstance(recipe.base, Scratch):
+    if isinstance(recipe.base, Scratch):
+        _inspect_sentinels(recipe, STARCODER_SPECIAL_TOKENS, "a base from scratch", findings)
+    elif facts.folder is not None:
         _inspect_tokenizer(recipe, facts, findings)
     _inspect_fim(recipe, findings)
 
@@ -162,6 +197,22 @@ def _inspect_tokenizer(recipe: Recipe, facts: BaseFacts, findings: Findings) -> 
         return
     if problem:
         findings.problems.append(Problem(("fim", "rate"), f"{facts.description}: {problem}"))
+    _inspect_sentinels(recipe, special_tokens(facts.folder), facts.description, findings)
+
+
+def _inspect_sentinels(
+    recipe: Recipe, known: Collection[str], base: str, findings: Findings
+) -> None:
+    """Documents are written with sentinels by name, which the tokenizer must have."""
+    for index, source in enumerate(recipe.data.sources):
+        missing = [token for token in sentinels_of_format(source) if token not in known]
+        if missing:
+            message = (
+                f"{source.format} are written with {', '.join(missing)}, which the tokenizer of "
+                f"{base} does not have; leave the source out, or choose a base that was trained "
+                "on it"
+            )
+            findings.problems.append(Problem(("data", "sources", index, "format"), message))
 
 
 def _inspect_licence(recipe: Recipe, facts: BaseFacts, findings: Findings) -> None:

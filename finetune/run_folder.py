@@ -4,6 +4,7 @@
 runs/NAME/
     recipe.yaml      as resolved, with versions      stages.json  what ran, on what, how long
     corpus/          train.parquet, holdout.parquet  manifest.jsonl  drops.jsonl
+    corpus.json      what the corpus holds           trace/       index of the training texts
     base/            only where the base was made from scratch
     checkpoints/     resumable                       log.jsonl    metrics per step
     adapter/ | model/  what training made
@@ -20,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from finetune.errors import UserError
 
@@ -58,6 +59,14 @@ class RunFolder:
     @property
     def drops(self) -> Path:
         return self.path / "drops.jsonl"
+
+    @property
+    def corpus_summary(self) -> Path:
+        return self.path / "corpus.json"
+
+    @property
+    def trace(self) -> Path:
+        return self.path / "trace"
 
     @property
     def base(self) -> Path:
@@ -100,15 +109,25 @@ class RunFolder:
         return self.path / "log.jsonl"
 
 
-def write_text(path: Path, text: str) -> None:
-    """Replace `path` by `text` in one step: a reader sees the old file or the new one."""
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[str]]:
+    """A text file to write that takes the name `path` only once the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with aside.open("w", encoding="utf-8", newline="\n") as file:
+    try:
+        with aside.open("w", encoding="utf-8", newline="\n") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace `path` by `text` in one step: a reader sees the old file or the new one."""
+    with whole_file(path) as file:
         file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -17,6 +17,7 @@ from finetune.errors import Failed, Refused, UserError
 from finetune.ledger import Basis, Ledger, basis_of
 from finetune.preflight import refuse_missing_base, refuse_problems
 from finetune.recipe import LoadedRecipe, Recipe, load_recipe
+from finetune.recipe.resolved import as_yaml
 from finetune.recipe.schema import Pretrained, Scratch
 from finetune.run_folder import RunFolder, digest_of, locked, read_json, sha256_of, write_text
 from finetune.training.basis import training_basis
@@ -67,24 +68,33 @@ def open_job(
 
 def prepare(job: Job) -> None:
     """Read and curate the sources; make the base where the recipe makes one from scratch."""
-    from finetune.corpus import fingerprint, locate, prepare_corpus
+    from finetune.corpus import open_source
+    from finetune.corpus.prepare import prepare_corpus, what_to_avoid
+    from finetune.inventory import take_inventory
 
+    data = job.recipe.data
+    contamination = what_to_avoid(data.curate, job.recipe.evaluate.benchmarks)
     inputs = {
-        f"data.sources.{index}: files": fingerprint(locate(source))
-        for index, source in enumerate(job.recipe.data.sources)
+        f"data.sources.{index}: content": open_source(source, index).fingerprint()
+        for index, source in enumerate(data.sources)
     }
+    inputs["evaluate.benchmarks: content"] = contamination.digest
+    if data.curate.opt_out is not None:
+        inputs["data.curate.opt_out: content"] = sha256_of(Path(data.curate.opt_out).expanduser())
     basis = basis_of("prepare", job.recipe, inputs)
     if _is_done(job, "prepare", basis):
         return
     with job.ledger.recording("prepare", basis) as outcome:
-        _write_recipe(job)
-        summary = prepare_corpus(job.recipe.data, job.run)
+        write_text(job.run.recipe, as_yaml(job.recipe))
+        summary = prepare_corpus(data, job.run, contamination)
         outcome.summary = (
             f"{summary.train.documents} documents to train on, {summary.holdout.documents} held "
             f"out, {sum(summary.drops.values())} dropped"
         )
         if isinstance(job.recipe.base, Scratch):
             outcome.summary += "; " + _make_base(job.recipe.base, job.run)
+        base = base_facts(job.recipe.base, job.run).folder
+        take_inventory(job.run, summary, contamination, base)
         corpus = (job.run.train_corpus, job.run.holdout_corpus)
         outcome.output = digest_of([sha256_of(path) for path in corpus])
     _say(job, "prepare")
@@ -137,7 +147,7 @@ def train(job: Job) -> None:
         raise UserError(f"train.attention: {job.recipe.train.attention} needs a GPU; use sdpa")
     plan_batches(job.recipe.train, job.recipe.sequences.length, processes)
     _tokenise(job, job.base.folder)
-    _write_recipe(job)
+    write_text(job.run.recipe, as_yaml(job.recipe))
     source = job.loaded.source.file.resolve()
     command = launch_command(job.recipe.engine, source, job.overrides, job.run.path.parent)
     code = launch(command, processes)
@@ -245,6 +255,7 @@ def release(job: Job) -> None:
             base_description=_describe(job.recipe, base),
             artefact=publish.artefact,
             repo=publish.repo,
+            has_training_index=publish.training_index,
             summary=publish.summary,
         )
         folder = build_release(job.run, facts)
@@ -336,7 +347,14 @@ def clear(job: Job, stage: str) -> None:
     """Forget `stage` and those after it, and delete what they left."""
     run = job.run
     left = {
-        "prepare": [run.train_corpus.parent, run.base, run.manifest, run.drops],
+        "prepare": [
+            run.train_corpus.parent,
+            run.base,
+            run.manifest,
+            run.drops,
+            run.corpus_summary,
+            run.trace,
+        ],
         "train": [run.checkpoints, run.adapter, run.model, run.log],
         "merge": [run.merged],
         "evaluate": [run.scores],
@@ -373,18 +391,3 @@ def _say(job: Job, stage: str) -> None:
 
 def _weights(folder: Path) -> list[Path]:
     return list(folder.glob("*.safetensors"))
-
-
-def _write_recipe(job: Job) -> None:
-    """recipe.yaml: every default written out, and the software that ran it."""
-    from io import StringIO
-
-    from ruamel.yaml import YAML
-
-    from finetune.versions import toolkit
-
-    text = StringIO()
-    yaml = YAML()
-    yaml.width = 100
-    yaml.dump({**job.recipe.model_dump(mode="json"), "toolkit": toolkit()}, text)
-    write_text(job.run.recipe, text.getvalue())

@@ -195,6 +195,11 @@ def read_tokenizer_json(folder: Path) -> dict[str, Any]:
     return parsed
 
 
+def special_tokens(folder: Path) -> set[str]:
+    """Spellings of the added tokens of a tokenizer folder. Needs no library."""
+    return {token["content"] for token in read_tokenizer_json(folder)["added_tokens"]}
+
+
 def fim_problem(folder: Path) -> str | None:
     """Why fill-in-the-middle is impossible with this tokenizer, or None. Needs no library."""
     tokens = {token["content"]: token for token in read_tokenizer_json(folder)["added_tokens"]}

@@ -26,12 +26,15 @@ ORDER = [
     "licences",
     "run_folder",
     "tokenizer",
+    "tasks",
     "base",
     "ledger",
     # From files to blocks.
     "corpus",
+    "trace",
     "preflight",
     "sequences",
+    "inventory",
     # With torch.
     "models",
     "generation",

@@ -47,7 +47,30 @@ def found(loaded, run):
 
 
 def test_a_sound_recipe_has_no_problem_and_says_how_many_files_it_reads(found):
-    assert found() == ({}, ["src: 1 files"])
+    problems, notes = found()
+    assert (problems, notes[0]) == ({}, "src: 1 files")
+
+
+def test_that_no_benchmark_is_at_hand_is_said(found, monkeypatch):
+    monkeypatch.delenv("FINETUNE_BENCHMARKS", raising=False)
+    assert any("no benchmark is at hand" in note for note in found()[1])
+
+
+def test_a_benchmark_that_is_not_there_is_a_problem(found, tmp_path):
+    named = ["data.curate.decontaminate=[humaneval,humanevol]", f"evaluate.benchmarks={tmp_path}"]
+    problems = found(*named)[0]
+    assert "its files are not in" in problems["data.curate.decontaminate.0"]
+    assert "did you mean `humaneval`?" in problems["data.curate.decontaminate.1"]
+
+
+def test_an_opt_out_file_that_is_missing_is_a_problem(found):
+    problems = found("data.curate.opt_out=gone.txt")[0]
+    assert "there is no such file" in problems["data.curate.opt_out"]
+
+
+def test_a_format_whose_sentinels_the_base_lacks_is_a_problem(found):
+    message = found("data.sources.0.format=repository")[0]["data.sources.0.format"]
+    assert "written with <repo_name>, <file_sep>, which the tokenizer" in message
 
 
 def test_sequences_may_be_as_long_as_the_base_has_positions(found):

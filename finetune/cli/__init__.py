@@ -22,6 +22,7 @@ COMMANDS = {
     "evaluate": "measure base and tuned side by side",
     "release": "build the folder that a push uploads",
     "push": "upload release/ to the recipe's Hub",
+    "trace": "which training documents contain this code",
     "run": "all stages up to release/; uploads only with --push",
 }
 STAGES = ("prepare", "train", "merge", "evaluate", "release")

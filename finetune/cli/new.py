@@ -58,7 +58,7 @@ def _run_name(file: Path) -> str:
     from pydantic import TypeAdapter, ValidationError
 
     from finetune.errors import UserError
-    from finetune.recipe.schema import RunName
+    from finetune.recipe.fields import RunName
 
     if file.suffix not in (".yaml", ".yml"):
         raise UserError(f"{file}: a recipe's file ends in .yaml")

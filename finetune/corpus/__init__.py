@@ -1,23 +1,27 @@
-"""Read source files, keep what is fit to learn from, and hold some out to measure with.
+"""Read documents, keep what is fit to learn from, and hold some out to measure with.
 
-`locate` lists a source's files, `prepare_corpus` writes the corpus of a run, `read_documents` reads
-it back. Every file that is listed ends up in the manifest or, with a reason, among the drops.
+`open_source` lists a source, `prepare_corpus` writes the corpus of a run, `iter_documents` reads it
+back. Everything that is listed ends up in the manifest or, with a reason, among the drops.
+
+```
+reader.py      what a reader does; files.py, history.py, rows.py are the three there are
+chain.py       the curation of one document: opt-out, licence, filters, benchmarks, personal data
+pipeline.py    sources -> shards of curated documents; execute.py runs it on all cores
+choose.py      exact and near-duplicates, of which one stays
+assemble.py    shards -> train.parquet, holdout.parquet, manifest.jsonl, drops.jsonl
+prepare.py     the four in a row. Read it first.
+```
 """
 
-from finetune.corpus.locate import SourceFile, SourceFiles, fingerprint, locate
-from finetune.corpus.prepare import prepare_corpus
+from finetune.corpus.reader import open_source
 from finetune.corpus.store import iter_documents, read_documents
 from finetune.corpus.summary import CorpusSummary, Tally, summarise
 
 __all__ = [
     "CorpusSummary",
-    "SourceFile",
-    "SourceFiles",
     "Tally",
-    "fingerprint",
     "iter_documents",
-    "locate",
-    "prepare_corpus",
+    "open_source",
     "read_documents",
     "summarise",
 ]

@@ -1,8 +1,9 @@
 """What is kept out of training to measure with: whole groups, chosen without a seed.
 
 A group is a package folder or a module of its repository: `json` for `json/decoder.py`, `abc` for
-`abc.py`. Groups are ordered by a hash of (repository, group), so two recipes that read the same
-source hold out the same files, whatever else they read and however they weigh it.
+`abc.py`; where a source holds several repositories, it is one of those. Groups are ordered by a
+hash of (repository, group), so two recipes that read the same source hold out the same files,
+whatever else they read and however they weigh it.
 """
 
 from collections import Counter, defaultdict
@@ -54,7 +55,7 @@ def split(items: Sequence[Item], share: float) -> list[Assignment]:
         sizes: Counter[str] = Counter()
         for at in part:
             sizes[groups[at]] += items[at].characters
-        chosen = choose(sizes, items[part[0]].repo, share)
+        chosen = choose(sizes, items[part[0]].repo, share)  # of several, any: it only adds salt
         held.update(at for at in part if groups[at] in chosen)
     if not held:
         raise UserError(_nothing_to_split(items))
@@ -90,8 +91,12 @@ def _groups(items: Sequence[Item]) -> dict[int, str]:
     sources: dict[int, list[Item]] = defaultdict(list)
     for item in items:
         sources[item.source].append(item)
-    opened = {source: opened_folders(mine) for source, mine in sources.items()}
-    return {at: group_of(item.path, opened[item.source]) for at, item in enumerate(items)}
+    several = {source for source, mine in sources.items() if len({one.repo for one in mine}) > 1}
+    opened = {s: opened_folders(mine) for s, mine in sources.items() if s not in several}
+    return {
+        at: item.repo if item.source in several else group_of(item.path, opened[item.source])
+        for at, item in enumerate(items)
+    }
 
 
 def group_of(path: str, opened: Sequence[str] = ()) -> str:

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from hashlib import blake2b
@@ -12,8 +12,10 @@ from data_formats.source_code import LANGUAGE_OF_TAG, LANGUAGES, language_of
 from finetune.corpus.globs import WILDCARDS, matcher, may_match_below
 from finetune.corpus.packages import INSTALLED_FOLDERS, STDLIB, Place, find_package
 from finetune.errors import UserError
-from finetune.recipe.schema import SourceCode
+from finetune.recipe.schema import Source
 
+NOTEBOOKS = ("notebooks", "notebook_scripts")
+JUPYTER = "jupyter"
 STDLIB_TESTS = frozenset({"test", "tests", "idle_test"})
 
 
@@ -37,9 +39,11 @@ class SourceFiles:
     files: tuple[SourceFile, ...]
     skipped: Mapping[str, int] = field(default_factory=dict)
     """What was passed over in listing: reason -> number of files or folders."""
+    is_single_file: bool = False
+    """The root is a folder that others share: a package of a single module."""
 
 
-def locate(source: SourceCode) -> SourceFiles:
+def locate(source: Source) -> SourceFiles:
     """List the files of `source`; none is opened.
 
     Raises UserError where the folder or package is missing, the language is unknown, a pattern
@@ -56,7 +60,8 @@ def locate(source: SourceCode) -> SourceFiles:
     if not files:
         raise UserError(f"{where}: {_nothing(source, place, skipped)}")
     licence = place.licence or source.licence
-    return SourceFiles(place.root, place.repo, licence, files, dict(skipped))
+    is_single = place.file is not None
+    return SourceFiles(place.root, place.repo, licence, files, dict(skipped), is_single)
 
 
 def fingerprint(files: SourceFiles) -> str:
@@ -75,7 +80,7 @@ def fingerprint(files: SourceFiles) -> str:
     return digest.hexdigest()
 
 
-def _folder(source: SourceCode) -> Place:
+def _folder(source: Source) -> Place:
     given = Path(source.path or "").expanduser()
     root = given.resolve()
     if root.is_file():
@@ -88,7 +93,7 @@ def _folder(source: SourceCode) -> Place:
     return Place(root, _utf8(root.name), source.licence)
 
 
-def _check_patterns(source: SourceCode, root: Path, where: str) -> None:
+def _check_patterns(source: Source, root: Path, where: str) -> None:
     """Refuse a pattern that names a folder: it would match no file and silently do nothing."""
     for key, patterns in (("include", source.include), ("exclude", source.exclude)):
         for pattern in patterns:
@@ -156,23 +161,44 @@ def _outside_stdlib(path: str) -> str | None:
 
 
 def _chosen(
-    source: SourceCode, root: Path, paths: Iterator[str], skipped: Counter[str]
+    source: Source, root: Path, paths: Iterator[str], skipped: Counter[str]
 ) -> Iterator[SourceFile]:
     included, excluded = matcher(source.include), matcher(source.exclude)
     for path in paths:
-        if not included(path):
-            skipped["not included"] += 1
-            continue
-        if excluded(path):
-            skipped["excluded"] += 1
-            continue
-        language = language_of(path, source.language)
-        if language is None:
-            skipped["no known language"] += 1
-        elif source.language not in (None, language):
-            skipped["another language"] += 1
+        reason = name_reason(source, path, included, excluded)
+        if reason is None:
+            yield SourceFile(root / path, _utf8(path), language_in(source, path) or "")
         else:
-            yield SourceFile(root / path, _utf8(path), language)
+            skipped[reason] += 1
+
+
+def name_reason(
+    source: Source, path: str, included: Callable[[str], bool], excluded: Callable[[str], bool]
+) -> str | None:
+    """Why a file of this name is not read, or None."""
+    if not included(path):
+        return "not included"
+    if excluded(path):
+        return "excluded"
+    language = language_in(source, path)
+    if language is None:
+        is_code = source.format not in NOTEBOOKS
+        return "no known language" if is_code else "not a notebook"
+    if language != JUPYTER and source.language not in (None, language):
+        return "another language"
+    return None
+
+
+def language_in(source: Source, path: str) -> str | None:
+    """The language of a file of this source by its name; a notebook's is known when it is read."""
+    if source.format in NOTEBOOKS:
+        return JUPYTER if path.endswith(".ipynb") else None
+    return language_of(path, source.language)
+
+
+def walk(root: Path, *, is_stdlib: bool = False) -> Iterator[str]:
+    """Relative paths of all regular files below a folder; links are not followed."""
+    return _paths(Place(root, "", None), ("**",), is_stdlib, Counter())
 
 
 def _utf8(name: str) -> str:
@@ -187,7 +213,7 @@ def _unknown_language(name: str) -> str:
     return f"unknown language `{name}`; {hint}"
 
 
-def _nothing(source: SourceCode, place: Place, skipped: Counter[str]) -> str:
+def _nothing(source: Source, place: Place, skipped: Counter[str]) -> str:
     """The sentence for a source without files, with what would bring some in."""
     counts = ", ".join(f"{reason}: {count}" for reason, count in skipped.most_common())
     found = f"no file is left to read ({counts})" if counts else "the folder is empty"
@@ -196,6 +222,8 @@ def _nothing(source: SourceCode, place: Place, skipped: Counter[str]) -> str:
         others = Counter(language for path in paths if (language := language_of(path)))
         seen = ", ".join(name for name, _ in others.most_common(8))
         return f"{found}; `language: {source.language}` matches none; recognised here: {seen}"
+    if skipped["not a notebook"]:
+        return f"{found}; notebooks end in `.ipynb`"
     if skipped["no known language"]:
         return f"{found}; the language is told by a file's name, see LANGUAGES in data_formats"
     if skipped["not included"] or skipped["excluded"]:

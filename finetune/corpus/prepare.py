@@ -1,177 +1,85 @@
-"""Recipe's `data` -> the corpus files of a run: read, curate, hold out, and account for each file.
+"""Recipe's `data` -> the corpus files of a run: list, read and curate, choose, assemble."""
 
-Texts go through a scratch file rather than memory, because what is held out is known only once
-all of them were seen.
-"""
-
-import json
+import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from data_formats.document import Document
-from data_formats.source_code import decode_source
-from finetune.corpus import curate
-from finetune.corpus.holdout import Assignment, Item, split
-from finetune.corpus.locate import SourceFile, SourceFiles, locate
-from finetune.corpus.store import iter_documents, write_documents
-from finetune.corpus.summary import CorpusSummary, summarise
-from finetune.errors import UserError
+from finetune.corpus.assemble import assemble
+from finetune.corpus.chain import Chain
+from finetune.corpus.contamination import Contamination, contamination_index
+from finetune.corpus.execute import execute
+from finetune.corpus.minhash import sketch_version
+from finetune.corpus.opt_out import OptOut, read_opt_out
+from finetune.corpus.pipeline import Plan, load_plan, shards_of
+from finetune.corpus.reader import Reader, open_source
+from finetune.corpus.summary import CorpusSummary
 from finetune.recipe.schema import Curate, Data
-from finetune.run_folder import RunFolder, whole_folder, write_text
+from finetune.run_folder import RunFolder, digest_of, sha256_of
+from finetune.tasks import available, benchmarks_folder, load
+from finetune.versions import toolkit
 
-MEASURED_ONLY = "measured only: the source's weight is 0"
-
-
-@dataclass(frozen=True)
-class Drop:
-    """A document that is not used. `id` is None where its text could not be read."""
-
-    id: str | None
-    path: str
-    repo: str
-    reason: str
+FREE: Any = {"workers": True, "holdout": True, "sources": {"__all__": {"weight", "fim", "labels"}}}
+"""Of `data`: what changes nothing in the shards."""
 
 
-def prepare_corpus(data: Data, run: RunFolder) -> CorpusSummary:
+def prepare_corpus(data: Data, run: RunFolder, contamination: Contamination) -> CorpusSummary:
     """Write the corpus, `manifest.jsonl` and `drops.jsonl` of `run`, and say what they hold.
 
-    Raises UserError where a source cannot be found or nothing is left to train on or to hold out;
-    the run's earlier files then stay as they were.
+    What was read before it was interrupted is not read again. Raises UserError where a source
+    cannot be found or nothing is left to train on or to hold out; the run's earlier files then
+    stay as they were.
     """
-    sources = [locate(source) for source in data.sources]
-    run.path.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=run.path, prefix=".kept.") as scratch:
-        kept = Path(scratch) / "kept.parquet"
-        items, drops = _keep(curated(sources, data.curate), kept)
-        if not items:
-            raise UserError(_nothing("to train on or to hold out", drops))
-        assignments = split(items, data.holdout)
-        weights = [data.sources[item.source].weight for item in items]
-        used = [
-            one.is_held_out or weight != 0 for one, weight in zip(assignments, weights, strict=True)
-        ]
-        drops += _measured_only(kept, used)
-        if not any(used[at] and not one.is_held_out for at, one in enumerate(assignments)):
-            raise UserError(_nothing("to train on", drops))
-        manifest = _write_corpus(kept, assignments, used, run)
-    write_text(run.manifest, _json_lines(manifest))
-    write_text(run.drops, _json_lines(vars(drop) for drop in drops))
+    readers = [open_source(source, index) for index, source in enumerate(data.sources)]
+    folder = plan_shards(data, readers, run.path, contamination)
+    execute(folder, data.workers)
     skipped: Counter[str] = Counter()
-    for files in sources:
-        skipped.update(files.skipped)
-    return summarise(manifest, map(vars, drops), skipped)
-
-
-def curated(sources: Sequence[SourceFiles], limits: Curate) -> Iterator[Document | Drop]:
-    """Every listed file as a document, or as a drop with its reason; in the recipe's order."""
-    seen: set[str] = set()
-    for index, source in enumerate(sources):
-        for file in source.files:
-            outcome = _read(file, source, index, limits)
-            if isinstance(outcome, Drop):
-                yield outcome
-                continue
-            digest = outcome.sha256
-            reason = curate.DUPLICATE if digest in seen else None
-            reason = reason or curate.text_reason(outcome.text, limits)
-            seen.add(digest)
-            yield _dropped(outcome, reason) if reason else outcome
-
-
-def _read(file: SourceFile, source: SourceFiles, index: int, limits: Curate) -> Document | Drop:
+    for reader in readers:
+        skipped.update(reader.skipped)
     try:
-        reason = curate.too_large(file.file.stat().st_size, limits)
-        content = b"" if reason else file.file.read_bytes()
-    except OSError as error:
-        reason = f"could not be read: {error.strerror}"
-    reason = reason or curate.bytes_reason(content)
-    if reason is not None:
-        return Drop(None, file.path, source.repo, reason)
-    return Document(
-        text=decode_source(content),
-        path=file.path,
-        repo=source.repo,
-        language=file.language,
-        licence=source.licence,
-        source=index,
+        return assemble(folder, data, run, skipped)
+    finally:  # a recipe that leaves nothing will be changed, and its shards with it
+        shutil.rmtree(folder)
+
+
+def what_to_avoid(curate: Curate, benchmarks: str | None) -> Contamination:
+    """Text of the evaluation tasks that the recipe names, or of all that are at hand.
+
+    Raises UserError where a task that is named is not there.
+    """
+    folder, wanted = benchmarks_folder(benchmarks), curate.decontaminate
+    names = (available(folder) if folder else []) if wanted == "all" else wanted
+    return contamination_index([one for name in names for one in load(name, folder)])
+
+
+def plan_shards(
+    data: Data, readers: Sequence[Reader], parent: Path, contamination: Contamination
+) -> Path:
+    """The folder below `parent` in which the shards are to be written, with their plan.
+
+    Another plan's shards are deleted; those of the same plan stay, and need not be written again.
+    """
+    file = Path(data.curate.opt_out).expanduser() if data.curate.opt_out else None
+    opt_out = read_opt_out(file) if file else OptOut()
+    key = digest_of(
+        [
+            data.model_dump(mode="json", exclude=FREE),
+            [reader.fingerprint() for reader in readers],
+            [contamination.digest, sha256_of(file) if file else "", sketch_version(), toolkit()],
+        ]
     )
-
-
-def _dropped(document: Document, reason: str) -> Drop:
-    return Drop(document.id, document.path, document.repo, reason)
-
-
-def _keep(outcomes: Iterable[Document | Drop], file: Path) -> tuple[list[Item], list[Drop]]:
-    """Store the documents in `file`; remember of each what the split needs, and every drop."""
-    items: list[Item] = []
-    drops: list[Drop] = []
-
-    def documents() -> Iterator[Document]:
-        for one in outcomes:
-            if isinstance(one, Drop):
-                drops.append(one)
-                continue
-            items.append(Item(one.source, one.repo, one.path, one.language, len(one.text)))
-            yield one
-
-    write_documents(file, documents())
-    return items, drops
-
-
-def _measured_only(kept: Path, used: Sequence[bool]) -> list[Drop]:
-    if all(used):
-        return []
-    documents = zip(iter_documents(kept), used, strict=True)
-    return [_dropped(document, MEASURED_ONLY) for document, is_used in documents if not is_used]
-
-
-def _write_corpus(
-    kept: Path, assignments: Sequence[Assignment], used: Sequence[bool], run: RunFolder
-) -> list[dict[str, Any]]:
-    """Write both corpus files; the manifest's lines, in the order of reading."""
-    lines: dict[int, dict[str, Any]] = {}
-
-    def part(is_held_out: bool) -> Iterator[Document]:
-        rows = zip(iter_documents(kept), assignments, used, strict=True)
-        for at, (document, one, is_used) in enumerate(rows):
-            if is_used and one.is_held_out is is_held_out:
-                grouped = replace(document, group=one.group)
-                lines[at] = _manifest_line(grouped, "holdout" if is_held_out else "train")
-                yield grouped
-
-    with whole_folder(run.train_corpus.parent) as folder:
-        write_documents(folder / run.train_corpus.name, part(is_held_out=False))
-        write_documents(folder / run.holdout_corpus.name, part(is_held_out=True))
-    return [lines[at] for at in sorted(lines)]
-
-
-def _manifest_line(document: Document, part: str) -> dict[str, Any]:
-    return {
-        "id": document.id,
-        "path": document.path,
-        "repo": document.repo,
-        "licence": document.licence,
-        "language": document.language,
-        "sha256": document.sha256,
-        "characters": len(document.text),
-        "split": part,
-        "source": document.source,
-        "group": document.group,
-    }
-
-
-def _json_lines(lines: Iterable[dict[str, Any]]) -> str:
-    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-
-
-def _nothing(what: str, drops: Iterable[Drop]) -> str:
-    counts = Counter(drop.reason for drop in drops).most_common()
-    shown = "; ".join(f"{reason}: {count}" for reason, count in counts)
-    return (
-        f"data: nothing is left {what}; dropped: {shown}; widen the sources or the limits of "
-        "`data.curate`"
+    folder = parent / f".prepare-{key}"
+    for other in parent.glob(".prepare-*"):
+        if other != folder:
+            shutil.rmtree(other)
+    folder.mkdir(parents=True, exist_ok=True)
+    chains = tuple(
+        Chain(source, data.curate, reader.licences(), reader.stated, opt_out, contamination)
+        for source, reader in zip(data.sources, readers, strict=True)
     )
+    together = [source.format == "repository" for source in data.sources]
+    shards = shards_of([reader.sizes() for reader in readers], together)
+    Plan(tuple(readers), chains, shards, data.curate.near_duplicates is not None).save(folder)
+    load_plan.cache_clear()
+    return folder

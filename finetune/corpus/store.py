@@ -19,6 +19,7 @@ COLUMNS = (
     "source",
     "group",
     "revision",
+    "stars",
     "marks",
     "bodies",
     "learned",
@@ -27,14 +28,41 @@ COLUMNS = (
 _FIELDS = tuple(name for name in COLUMNS if name not in ("id", "sha256"))
 
 
+class DocumentWriter:
+    """Writes documents one by one, in order; the caller sees to it that the file appears whole."""
+
+    def __init__(self, path: Path) -> None:
+        from pyarrow.parquet import ParquetWriter
+
+        self._schema = _schema()
+        self._file = ParquetWriter(path, self._schema, compression="zstd")
+        self._batch: list[Document] = []
+        self._characters = 0
+
+    def __enter__(self) -> "DocumentWriter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._flush()
+        self._file.close()
+
+    def write(self, document: Document) -> None:
+        self._batch.append(document)
+        self._characters += len(document.text)
+        if self._characters >= BATCH_CHARACTERS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._batch:
+            self._file.write_table(_table(self._batch, self._schema))
+        self._batch, self._characters = [], 0
+
+
 def write_documents(path: Path, documents: Iterable[Document]) -> None:
     """Write `documents` in order; the caller sees to it that the file appears whole."""
-    from pyarrow.parquet import ParquetWriter
-
-    schema = _schema()
-    with ParquetWriter(path, schema, compression="zstd") as writer:
-        for batch in _batches(documents):
-            writer.write_table(_table(batch, schema))
+    with DocumentWriter(path) as file:
+        for document in documents:
+            file.write(document)
 
 
 def iter_documents(path: Path, groups: Iterable[int] | None = None) -> Iterator[Document]:
@@ -85,6 +113,22 @@ def content_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
+def ids_of(path: Path) -> list[str]:
+    """The id of each document, in order; no text is read."""
+    from pyarrow.parquet import read_table
+
+    ids: list[str] = read_table(path, columns=["id"])["id"].to_pylist()
+    return ids
+
+
+def licences_of(path: Path) -> list[str | None]:
+    """The licence of each document, in order; no text is read."""
+    from pyarrow.parquet import read_table
+
+    licences: list[str | None] = read_table(path, columns=["licence"])["licence"].to_pylist()
+    return licences
+
+
 def languages_of(path: Path) -> list[str]:
     """The language of each document, in order; no text is read."""
     from pyarrow.parquet import read_table
@@ -93,22 +137,18 @@ def languages_of(path: Path) -> list[str]:
     return languages
 
 
+def places_of(path: Path) -> list[tuple[int, str, str, str]]:
+    """Source, repository, path and language of each document, in order; no text is read."""
+    from pyarrow.parquet import read_table
+
+    names = ["source", "repo", "path", "language"]
+    columns = [column.to_pylist() for column in read_table(path, columns=names).columns]
+    return list(zip(*columns, strict=True))
+
+
 def read_documents(path: Path) -> list[Document]:
     """All documents of a corpus file, equal to those that were written."""
     return list(iter_documents(path))
-
-
-def _batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
-    batch: list[Document] = []
-    characters = 0
-    for document in documents:
-        batch.append(document)
-        characters += len(document.text)
-        if characters >= BATCH_CHARACTERS:
-            yield batch
-            batch, characters = [], 0
-    if batch:
-        yield batch
 
 
 def _schema() -> Any:
@@ -118,6 +158,7 @@ def _schema() -> Any:
     mark = pa.struct([("at", pa.int64()), ("token", pa.string())])
     others = {
         "source": pa.int32(),
+        "stars": pa.int64(),
         "marks": pa.list_(mark),
         "bodies": pa.list_(span),
         "learned": pa.list_(span),

@@ -11,6 +11,7 @@ from typing import Literal
 
 from finetune.licences import BASE_CARD
 from finetune.tokenizer import FILES
+from finetune.trace import BLOOM_FILE
 
 Artefact = Literal["merged", "adapter"]
 
@@ -21,6 +22,7 @@ _PAPERS = (
     "NOTICE",  # Apache-2.0 4(d) and OpenRAIL 5.2c: notices of the base are passed on
     BASE_CARD,  # OpenRAIL 5.2b: so is its explanatory documentation
     ".eval_results/*.yaml",
+    BLOOM_FILE.name,  # only where the recipe asks for it
 )
 ALLOWED: dict[Artefact, tuple[str, ...]] = {
     "merged": (

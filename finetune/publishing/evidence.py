@@ -41,6 +41,8 @@ class Evidence:
     merge: dict[str, Any]
     stages: dict[str, Any]
     corpus: Corpus
+    prepared: dict[str, Any]
+    """corpus.json."""
     last_step: dict[str, Any]
 
 
@@ -58,6 +60,7 @@ def read_evidence(run: RunFolder) -> Evidence:
         merge=_object(run.merge_proof),
         stages=_object(run.stages),
         corpus=_corpus(run),
+        prepared=_object(run.corpus_summary),
         last_step=_last_step(run.log),
     )
 

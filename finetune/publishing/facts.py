@@ -24,5 +24,7 @@ class ReleaseFacts:
     """Plain weights, or the adapter alone."""
     repo: str
     """`owner/name`."""
+    has_training_index: bool = False
+    """Whether a filter that tells what was trained on is shipped."""
     summary: str = ""
     """The publisher's own words for the top of the card."""

@@ -14,6 +14,7 @@ from finetune.publishing.facts import ReleaseFacts
 from finetune.publishing.files import link_or_copy
 from finetune.publishing.papers import PAPERS, write_papers
 from finetune.run_folder import RunFolder, whole_folder, write_json, write_text
+from finetune.trace import BLOOM_FILE, write_bloom
 
 __all__ = ["ReleaseFacts", "build_release"]
 
@@ -40,6 +41,8 @@ def build_release(run: RunFolder, facts: ReleaseFacts) -> Path:
         try:
             _copy(source, folder, facts)
             write_papers(folder, facts)
+            if facts.has_training_index:
+                write_bloom(run.train_corpus, folder / BLOOM_FILE)
             write_text(folder / "README.md", render_card(run, facts))
             check_release(folder, facts.artefact)
         except Exception:

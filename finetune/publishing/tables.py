@@ -111,6 +111,25 @@ def drops(corpus: Corpus) -> str:
     return table(("Reason for leaving files out", "Files"), (corpus.drops or {}).items())
 
 
+def tokens(prepared: dict[str, Any]) -> str:
+    """Tokens trained on per pass, by language and by licence."""
+    counted = prepared.get("tokens") or {}
+    return "\n\n".join(
+        table((f"{what} of the training files", "Tokens"), _thousands(counted.get(key) or {}))
+        for key, what in (("languages", "Language"), ("licences", "Licence"))
+    )
+
+
+def redacted(prepared: dict[str, Any]) -> str:
+    """How often each kind of personal data was replaced."""
+    counts = prepared.get("redacted") or {}
+    return table(("Replaced in the texts", "Times"), _thousands(counts))
+
+
+def _thousands(counts: dict[str, int]) -> list[tuple[str, str]]:
+    return [(name, f"{count:,}") for name, count in counts.items()]
+
+
 def merge(proof: dict[str, Any]) -> str:
     """How far the merged weights, read back from disk, are from what was trained."""
     names = {

@@ -7,34 +7,34 @@ receive only their own section (`recipe.data`, `recipe.train`, ...); what orders
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag
 
-SECTION = ConfigDict(
-    extra="forbid",
-    frozen=True,
-    strict=True,
-    allow_inf_nan=False,
-    use_attribute_docstrings=True,
-    defer_build=True,  # `check` has half a second in all, and most sections are built twice else
+from finetune.recipe.data import (
+    Curate,
+    CutKind,
+    CutKinds,
+    Data,
+    Fim,
+    Format,
+    Labels,
+    Source,
+    SourceFim,
+    SuffixFirst,
 )
+from finetune.recipe.fields import SECTION, Count, Natural, RunName, Share, Texts
 
-
-def _whole(value: Any) -> Any:
-    """YAML's `2e9` is a float; where a count is meant it is the integer it equals."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _frozen(value: Any) -> Any:
-    """YAML's lists become tuples: a recipe does not change once it is read."""
-    return tuple(value) if isinstance(value, list) else value
-
-
-# Bounds stand before the validators: behind them the JSON Schema would not say `minimum`.
-Count = Annotated[int, Field(ge=1), BeforeValidator(_whole)]
-Natural = Annotated[int, Field(ge=0), BeforeValidator(_whole)]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Texts = Annotated[tuple[str, ...], BeforeValidator(_frozen)]
-RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=96)]
+__all__ = [
+    "Curate",
+    "CutKind",
+    "CutKinds",
+    "Data",
+    "Fim",
+    "Format",
+    "Labels",
+    "Source",
+    "SourceFim",
+    "SuffixFirst",
+]
 
 
 class ScratchModel(BaseModel):
@@ -113,104 +113,6 @@ class Objective(BaseModel):
     model_config = SECTION
     type: Literal["pretrain"] = "pretrain"
     """`pretrain`: every token of every document, fill-in-the-middle included."""
-
-
-CutKind = Literal["character", "line", "syntax", "cursor"]
-CutKinds = CutKind | Annotated[dict[CutKind, Annotated[float, Field(gt=0.0)]], Field(min_length=1)]
-SuffixFirst = Literal["spm", "spm_v1"]
-Labels = Literal["all", "middle"]
-
-
-class Fim(BaseModel):
-    """Fill-in-the-middle: how often a segment is cut in three and in what order it is written."""
-
-    model_config = SECTION
-    rate: Share = 0.5
-    """Share of segments that are transformed; 0 turns it off."""
-    spm: Share = 0.5
-    """Share of transformed segments written suffix first (SPM), the rest prefix first (PSM)."""
-    spm_layout: SuffixFirst = "spm"
-    """`spm` as StarCoder was trained (prefix and middle follow the middle's sentinel), or
-    `spm_v1`, in which the prefix has its own place."""
-    cut: CutKinds = "character"
-    """`character`: two points uniform over code points. `line`: at line starts. `syntax`: the
-    middle is whole nodes of the syntax tree. `cursor`: from within a line to a line's end, as an
-    editor asks. A mixture gives each a weight: `{character: 0.6, syntax: 0.4}`."""
-
-    @property
-    def kinds(self) -> dict[CutKind, float]:
-        """The mixture of cuts, by weight."""
-        return self.cut if isinstance(self.cut, dict) else {self.cut: 1.0}
-
-    def changed_by(self, own: "SourceFim | None") -> "Fim":
-        """The same with what a source says of its own."""
-        return self.model_copy(update=own.model_dump(exclude_none=True) if own else {})
-
-
-class SourceFim(BaseModel):
-    """What one source does differently; a key that is left out is as in the recipe's `fim`."""
-
-    model_config = SECTION
-    rate: Share | None = None
-    """Share of this source's segments that are transformed."""
-    spm: Share | None = None
-    """Share of the transformed ones written suffix first."""
-    spm_layout: SuffixFirst | None = None
-    """How suffix first is written."""
-    cut: CutKinds | None = None
-    """Where segments are cut."""
-
-
-class SourceCode(BaseModel):
-    """Source files of a folder or of an installed Python package."""
-
-    model_config = SECTION
-    format: Literal["source_code"]
-    path: str | None = None
-    """Folder of files. Exactly one of `path` and `package` is given."""
-    package: str | None = None
-    """Installed package whose folder is read (nothing is imported); `stdlib` is Python's own."""
-    language: str | None = None
-    """Keep only this language (`python`, `cpp`, ...); all that are recognised when left out."""
-    include: Texts = ("**",)
-    """Glob patterns relative to the folder; a file that matches none is not read."""
-    exclude: Texts = ()
-    """Glob patterns of files that are not read."""
-    licence: str | None = None
-    """SPDX id of these files, where the package's metadata does not state one."""
-    weight: Annotated[float, Field(ge=0.0)] | None = None
-    """Share of the training tokens. Sources without a weight split the rest by size; 0 means
-    measured but not trained on."""
-    fim: SourceFim | None = None
-    """Fill-in-the-middle of this source, where it differs from the recipe's."""
-    labels: Labels | None = None
-    """Labels of this source, where they differ from `sequences.labels`."""
-
-
-class Curate(BaseModel):
-    """Filters after The Stack's; each drop is counted with its reason."""
-
-    model_config = SECTION
-    max_characters: Count = 1_000_000
-    """Longest file."""
-    max_average_line: Count = 100
-    """Longest mean line, in characters."""
-    max_line: Count = 1000
-    """Longest line, in characters."""
-    min_alphanumeric: Share = 0.25
-    """Least share of letters and digits among the characters."""
-
-
-class Data(BaseModel):
-    """Where documents come from and what is kept."""
-
-    model_config = SECTION
-    sources: Annotated[tuple[SourceCode, ...], Field(min_length=1), BeforeValidator(_frozen)]
-    """Read in this order."""
-    holdout: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.01
-    """Share of characters kept out of training and used to measure: whole packages or modules;
-    single files only where there is but one."""
-    curate: Curate = Curate()
 
 
 class Sequences(BaseModel):
@@ -319,6 +221,8 @@ class Evaluate(BaseModel):
     """Longest completion of a line."""
     loss_tokens: Count = 2_000_000
     """At most so many held-out tokens per language and layout."""
+    benchmarks: str | None = None
+    """Folder of benchmark files; the variable FINETUNE_BENCHMARKS when left out."""
     gate: dict[Literal["left_to_right", "psm", "spm"], Gate] = {}
     """A run that does worse does not reach release/."""
 
@@ -337,6 +241,9 @@ class Publish(BaseModel):
     """Plain weights, or the adapter alone."""
     licence: str | None = None
     """The base's own when left out; one that contradicts it is refused."""
+    training_index: bool = False
+    """Ship a filter by which anyone can ask whether a text was trained on. It answers that about
+    private code too."""
     summary: str = ""
     """A sentence or two of your own for the top of the card."""
 

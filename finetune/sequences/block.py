@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -92,21 +93,28 @@ def segment_text(placed: Placed, corpus: TokenisedCorpus) -> str:
     return corpus.read(placed.turn.document).text[start:end]
 
 
-def _marks(placed: Placed, corpus: TokenisedCorpus) -> list[tuple[int, str]]:
+def _marks(
+    placed: Placed, following: Placed | None, corpus: TokenisedCorpus
+) -> list[tuple[int, str]]:
     """Sentinels among a segment's text: before which of its code points, and which."""
     tokens, (start, end) = corpus.read(placed.turn.document), placed.segment
     if tokens.outline is None or placed.cut:
         return []
-    is_last = end == len(tokens.text)
+    is_before_a_cut = (
+        following is not None
+        and following.cut is not None
+        and (following.turn, following.segment[0]) == (placed.turn, end)
+    )
+    last = end if is_before_a_cut or end == len(tokens.text) else end - 1
     marks = (mark for mark in tokens.outline.marks if mark.token)
-    return [(m.at - start, m.token) for m in marks if start <= m.at < end + is_last]
+    return [(mark.at - start, mark.token) for mark in marks if start <= mark.at <= last]
 
 
 def as_json(block: Block, corpus: TokenisedCorpus) -> dict[str, Any]:
     """What `finetune preview --json` prints for a block."""
     described = []
-    for placed in block.placed:
-        cut, marks = placed.cut, _marks(placed, corpus)
+    for placed, following in zip_longest(block.placed, block.placed[1:]):
+        cut, marks = placed.cut, _marks(placed, following, corpus)
         described.append(
             {
                 "id": corpus.id_of(placed.turn.document),

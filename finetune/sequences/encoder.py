@@ -156,21 +156,22 @@ class Encoder:
         if start == 0 and end == len(text):
             return [tokens.ids]
         if outline is None:
-            return self._splice(tokens, start, end)
-        found = [
-            ids for run in outline.runs(start, end) for ids in self._with_sentinels(tokens, *run)
-        ]
+            return self.splice(tokens, start, end)
+        found: list[Ids] = []
+        for run in outline.runs(start, end):
+            found += [self.sentinels(tokens, run[0]), *self.splice(tokens, *run)]
         if end == len(text):
-            found.append(tokens.ids[tokens.index(end) :])
+            found.append(self.sentinels(tokens, end))
         return found
 
-    def _with_sentinels(self, tokens: Tokens, start: int, end: int) -> list[Ids]:
-        assert tokens.outline is not None
-        at, count = tokens.index(start), tokens.outline.num_tokens_at(start)
-        return [tokens.ids[at : at + count], *self._splice(tokens, start, end)]
+    def sentinels(self, tokens: Tokens, place: int) -> Ids:
+        """The sentinels that stand before one code point."""
+        count = tokens.outline.num_tokens_at(place) if tokens.outline else 0
+        at = tokens.index(place)
+        return tokens.ids[at : at + count]
 
-    def _splice(self, tokens: Tokens, start: int, end: int) -> list[Ids]:
-        """Of a text without sentinels, or of a run between two of them; without those."""
+    def splice(self, tokens: Tokens, start: int, end: int) -> list[Ids]:
+        """The same for a text without sentinels, or a run between two of them; without those."""
         text, boundaries, outline = tokens.text, self._found, tokens.outline
         if not tokens.is_exact or isinstance(boundaries, str):
             return [self.ids(text[start:end])] if start < end else []

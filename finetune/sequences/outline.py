@@ -95,7 +95,7 @@ def outline_of(document: Document) -> Outline | None:
     if outline == Outline():
         return None
     for start, end in ((0, len(document.text)),) if document.bodies is None else document.bodies:
-        inside = [mark for mark in document.marks if start <= mark.at < end]
+        inside = [mark for mark in document.marks if start < mark.at < end]
         assert not inside, f"{document.path}: {inside} stand inside what may be cut"
     assert not (document.learned and document.bodies != ()), "a document is cut, or masked"
     return outline

@@ -126,25 +126,32 @@ def write_parts(
     `cut_of` draws the cut of a body, given its first and last but one code point. Only the last
     part has an end: a middle that another file follows ends with that file's sentinel.
     """
-    outline = tokens.outline
+    outline, size = tokens.outline, len(tokens.text)
     assert outline is not None
     parts: list[Written] = []
     plain_from, num_bodies = start, 0
-    for low, high, is_body in outline.parts(start, end, len(tokens.text)):
+    for low, high, is_body in outline.parts(start, end, size):
         cut = cut_of(low, high) if is_body else None
-        num_bodies += is_body
         if cut is None:
+            num_bodies += is_body
             continue
-        if plain_from < low:
-            run = _left_to_right(tokens, plain_from, low, encoder, has_end=False)
-            parts.append(replace(run, num_bodies=num_bodies - 1))
+        if plain_from < low or outline.num_tokens_at(low):
+            run = _before_a_cut(tokens, plain_from, low, encoder)
+            parts.append(replace(run, num_bodies=num_bodies))
         parts.append(_with_middle_last(tokens, low, high, cut, encoder, has_end=high == end))
         plain_from, num_bodies = high, 0
     if plain_from < end or not parts:
-        has_end = end == len(tokens.text)
-        run = _left_to_right(tokens, plain_from, end, encoder, has_end=has_end)
+        run = _left_to_right(tokens, plain_from, end, encoder, has_end=end == size)
         parts.append(replace(run, num_bodies=num_bodies))
     return tuple(parts)
+
+
+def _before_a_cut(tokens: Tokens, start: int, end: int, encoder: Encoder) -> Written:
+    """What stays in its place, up to and with the sentinels that stand before the cut text."""
+    text = encoder.part(tokens, start, end) if start < end else []
+    pieces = (*text, encoder.sentinels(tokens, end))
+    size = sum(map(len, pieces))
+    return Written(start, end, pieces, size, None, {"text": size}, has_end=False)
 
 
 def _left_to_right(
@@ -187,9 +194,9 @@ def _with_middle_last(
         "PREFIX": [encoder.special("prefix")],
         "MIDDLE": [encoder.special("middle")],
         "SUFFIX": [encoder.special("suffix")],
-        "prefix": encoder.part(tokens, bounds[0], bounds[1]),
-        "middle": encoder.part(tokens, bounds[1], bounds[2]),
-        "suffix": encoder.part(tokens, bounds[2], bounds[3]),
+        "prefix": encoder.splice(tokens, bounds[0], bounds[1]),
+        "middle": encoder.splice(tokens, bounds[1], bounds[2]),
+        "suffix": encoder.splice(tokens, bounds[2], bounds[3]),
     }
     sizes = {role: sum(map(len, parts[role])) for role in ("prefix", "middle", "suffix")}
     ordered = [piece for role in LAYOUTS[cut.layout] for piece in parts[role]]

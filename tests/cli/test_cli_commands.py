@@ -20,6 +20,7 @@ DOCUMENTED = [
     "evaluate",
     "release",
     "push",
+    "trace",
     "run",
 ]
 

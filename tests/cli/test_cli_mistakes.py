@@ -17,7 +17,7 @@ def replace(file, old, new):
 def test_the_recipe_of_these_tests_is_accepted(finetune, recipe):
     ran = finetune("check", "r.yaml")
     assert (ran.code, ran.err) == (0, [])
-    assert ran.out == ["note: src: 1 files", "r.yaml: no problems"]
+    assert (ran.out[0], ran.out[-1]) == ("note: src: 1 files", "r.yaml: no problems")
 
 
 def test_check_writes_nothing(finetune, recipe, tmp_path):

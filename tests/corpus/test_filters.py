@@ -2,7 +2,7 @@
 
 import pytest
 
-from finetune.corpus import curate
+from finetune.corpus import filters
 from finetune.recipe.schema import Curate
 
 LIMITS = Curate(max_characters=40, max_average_line=5, max_line=8, min_alphanumeric=0.25)
@@ -10,17 +10,17 @@ LIMITS = Curate(max_characters=40, max_average_line=5, max_line=8, min_alphanume
 
 @pytest.mark.parametrize(("length", "kept"), [(40, True), (41, False)])
 def test_a_file_may_have_as_many_characters_as_allowed(length, kept):
-    assert (curate.too_long("é" * length, LIMITS) is None) is kept
+    assert (filters.too_long("é" * length, LIMITS) is None) is kept
 
 
 @pytest.mark.parametrize(("size", "kept"), [(160, True), (161, False)])
 def test_a_file_too_large_for_its_characters_is_not_read(size, kept):
-    assert (curate.too_large(size, LIMITS) is None) is kept
+    assert (filters.too_large(size, LIMITS) is None) is kept
 
 
 @pytest.mark.parametrize(("text", "kept"), [("a" * 8 + "\r\n", True), ("a" * 9 + "\n", False)])
 def test_a_line_end_does_not_count_in_the_longest_line(text, kept):
-    assert (curate.longest_line(text, LIMITS) is None) is kept
+    assert (filters.longest_line(text, LIMITS) is None) is kept
 
 
 @pytest.mark.parametrize(
@@ -28,21 +28,21 @@ def test_a_line_end_does_not_count_in_the_longest_line(text, kept):
     [("aaaaaaa\nbbb", True), ("aaaaaaa\nbbbb", False), ("aaaaaaa\n\nbbbbbbbb\n", True), ("", True)],
 )
 def test_the_average_line_counts_blank_lines(text, kept):
-    assert (curate.average_line(text, LIMITS) is None) is kept
+    assert (filters.average_line(text, LIMITS) is None) is kept
 
 
 @pytest.mark.parametrize(("text", "kept"), [("a---", True), ("a----", False), ("7é\n- ---", True)])
 def test_a_quarter_of_letters_and_digits_is_enough(text, kept):
-    assert (curate.alphanumeric(text, LIMITS) is None) is kept
+    assert (filters.alphanumeric(text, LIMITS) is None) is kept
 
 
 @pytest.mark.parametrize("text", ["", " \n\t\r\n", "\ufeff", "\ufeff \n"])
 def test_a_file_without_content_is_blank(text):
-    assert curate.blank(text) == "empty or only whitespace"
+    assert filters.blank(text) == "empty or only whitespace"
 
 
 def test_content_is_not_blank():
-    assert curate.blank("\ufeffx") is None
+    assert filters.blank("\ufeffx") is None
 
 
 @pytest.mark.parametrize(
@@ -50,18 +50,18 @@ def test_content_is_not_blank():
     [(b"a\0", False), (b"a" * 8191 + b"\0", False), (b"a" * 8192 + b"\0", True)],
 )
 def test_a_nul_byte_near_the_start_means_binary(content, kept):
-    assert (curate.binary(content) is None) is kept
+    assert (filters.binary(content) is None) is kept
 
 
 @pytest.mark.parametrize(
     "content", [b"caf\xe9", b"\xed\xa0\x80", b"\xc0\x80", "x".encode("utf-16"), b"\xe2\x82"]
 )
 def test_bytes_that_are_not_utf8_are_told(content):
-    assert curate.not_utf8(content) == "not UTF-8"
+    assert filters.not_utf8(content) == "not UTF-8"
 
 
 def test_utf8_bytes_of_any_plane_are_text():
-    assert curate.bytes_reason("\ufeffé 漢 😀\r\n".encode()) is None
+    assert filters.bytes_reason("\ufeffé 漢 😀\r\n".encode()) is None
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_utf8_bytes_of_any_plane_are_text():
     ],
 )
 def test_a_generators_notice_is_told(text):
-    assert curate.generated(text) == "generated file"
+    assert filters.generated(text) == "generated file"
 
 
 @pytest.mark.parametrize(
@@ -97,12 +97,12 @@ def test_a_generators_notice_is_told(text):
     ],
 )
 def test_code_that_only_speaks_of_generated_files_is_kept(text):
-    assert curate.generated(text) is None
+    assert filters.generated(text) is None
 
 
 def test_the_first_filter_that_objects_gives_the_reason():
-    assert curate.text_reason("-" * 41, LIMITS) == "longer than 40 characters"
+    assert filters.text_reason("-" * 41, LIMITS) == "longer than 40 characters"
 
 
 def test_ordinary_code_passes_every_filter():
-    assert curate.text_reason("def f(x):\r\n    return x\r\n", Curate()) is None
+    assert filters.text_reason("def f(x):\r\n    return x\r\n", Curate()) is None

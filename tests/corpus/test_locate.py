@@ -8,11 +8,11 @@ import pytest
 
 from finetune.corpus.locate import fingerprint, locate
 from finetune.errors import UserError
-from finetune.recipe.schema import SourceCode
+from finetune.recipe.schema import Source
 
 
 def source(path, **keys):
-    return SourceCode(format="source_code", path=str(path), **keys)
+    return Source(format="source_code", path=str(path), **keys)
 
 
 def fill(root, *names):
@@ -166,9 +166,9 @@ def test_the_fingerprint_changes_with_any_file(tmp_path, change):
 def test_listing_imports_nothing_heavy(tmp_path):
     fill(tmp_path, "a.py")
     code = (
-        "import sys; from finetune.corpus import locate; "
-        "from finetune.recipe.schema import SourceCode; "
-        "locate(SourceCode(format='source_code', path=sys.argv[1])); "
+        "import sys; from finetune.corpus.locate import locate; "
+        "from finetune.recipe.schema import Source; "
+        "locate(Source(format='source_code', path=sys.argv[1])); "
         "print(sorted({'torch', 'transformers', 'pyarrow', 'numpy', 'datasets'} & {*sys.modules}))"
     )
     done = subprocess.run(

@@ -11,11 +11,11 @@ import pytest
 from finetune.corpus.locate import locate
 from finetune.corpus.packages import licence_of
 from finetune.errors import UserError
-from finetune.recipe.schema import SourceCode
+from finetune.recipe.schema import Source
 
 
 def package(name, **keys):
-    return SourceCode(format="source_code", package=name, **keys)
+    return Source(format="source_code", package=name, **keys)
 
 
 @pytest.fixture

@@ -1,19 +1,15 @@
 """From a folder of files, some of them hostile, to a corpus in which each is accounted for."""
 
+from collections import Counter
+
 import pytest
 
-from data_formats.document import Document
-from finetune.corpus import (
-    CorpusSummary,
-    Tally,
-    locate,
-    prepare_corpus,
-    read_documents,
-    summarise,
-)
-from finetune.corpus.prepare import Drop, curated
+from data_formats.document import Document, Drop
+from finetune.corpus import CorpusSummary, Tally, open_source, read_documents, summarise
+from finetune.corpus import prepare as preparing
+from finetune.corpus.contamination import contamination_index
 from finetune.errors import UserError
-from finetune.recipe.schema import Curate, Data, SourceCode
+from finetune.recipe.schema import Curate, Data, Source
 from finetune.run_folder import RunFolder, read_lines
 
 HOSTILE = {
@@ -24,7 +20,7 @@ HOSTILE = {
     "wide.py": (b"a = 1  # " + b"x" * 200, "average line longer than 100 characters"),
     "art.py": (b"#" * 20 + b"\n", "letters and digits are less than 0.25 of the characters"),
     "made.py": (b"# @generated\nx = 1\n", "generated file"),
-    "zcopy.py": (b"value = 0\n", "exact duplicate of an earlier file"),
+    "zcopy.py": (b"value = 0\n", "exact duplicate of one that is kept"),
     "long.py": (b"x = 1\n" * 400, "longer than 2000 characters"),
     "huge.py": (b"x = 1\n" * 1400, "longer than 2000 characters"),
 }
@@ -41,7 +37,11 @@ def write(root, contents):
 
 def data(*sources, **keys):
     entries = [{"format": "source_code", **source} for source in sources]
-    return Data(sources=[SourceCode(**entry) for entry in entries], **keys)
+    return Data(sources=[Source(**entry) for entry in entries], **keys)
+
+
+def prepare_corpus(recipe, run):
+    return preparing.prepare_corpus(recipe, run, contamination_index([]))
 
 
 def paths(file):
@@ -183,10 +183,11 @@ def test_a_file_added_to_another_source_moves_nothing(tmp_path):
 
 def test_a_file_that_cannot_be_read_is_a_drop(tmp_path):
     root = write(tmp_path / "lib", GOOD)
-    listed = locate(data({"path": str(root)}).sources[0])
+    reader = open_source(data({"path": str(root)}).sources[0], 0)
     (root / "m0.py").unlink()
-    first, *rest = curated([listed], Curate())
-    assert first == Drop(None, "m0.py", "lib", "could not be read: No such file or directory")
+    first, *rest = reader.read(reader.works, Counter())
+    reason = "could not be read: No such file or directory"
+    assert first == Drop(path="m0.py", repo="lib", reason=reason)
     assert len(rest) == 9
 
 

@@ -91,7 +91,7 @@ def test_a_key_of_a_value_that_has_none_is_refused(refusal, recipe_text):
 
 def test_a_number_that_is_no_index_is_an_unknown_key(refusal, recipe_text):
     assert refusal(recipe_text, "data.5.x=1") == [
-        "command line: data.5: unknown key; known here: sources, holdout, curate"
+        "command line: data.5: unknown key; known here: sources, holdout, curate, workers"
     ]
 
 

@@ -32,7 +32,9 @@ def test_a_missing_key_stands_at_the_line_of_its_section(refusal, recipe_text):
 
 def test_a_bad_entry_of_a_list_is_not_also_called_a_short_list(refusal, recipe_text):
     assert refusal(recipe_text.replace("source_code, path", "source, path")) == [
-        "r.yaml:5: data.sources.0.format: must be 'source_code'; got 'source'"
+        "r.yaml:5: data.sources.0.format: must be 'source_code', 'repository', 'git_commits', "
+        "'commit_instructions', 'github_issues', 'notebooks', 'notebook_scripts', 'instructions' "
+        "or 'chat'; got 'source'"
     ]
 
 

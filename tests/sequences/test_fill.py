@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from data_formats.document import Document
-from finetune.recipe.schema import Data, Fim, Sequences, SourceCode, SourceFim
+from finetune.recipe.schema import Data, Fim, Sequences, Source, SourceFim
 from finetune.sequences import Encoder, Rule, block_stream, rules_of, tokenise
 from finetune.sequences.segment import Cut, choose_cut, choose_kind
 from finetune.tokenizer import CodeTokenizer
@@ -111,7 +111,7 @@ SOURCE = {"format": "source_code", "path": "."}
 
 
 def rules(*sources, fim=None):
-    data = Data(sources=tuple(SourceCode(**SOURCE, **source) for source in sources))
+    data = Data(sources=tuple(Source(**SOURCE, **source) for source in sources))
     return rules_of(data, fim or Fim(), Sequences())
 
 

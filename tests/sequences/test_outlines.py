@@ -241,6 +241,35 @@ def test_a_token_that_the_tokenizer_lacks_is_named(encoder):
         encoder.tokens("a", outline_of(document(Sentinel("<file_sep>"), "a", bodies=())))
 
 
+NAMELESS = document(
+    Sentinel("<filename>"),
+    "a = 1\n",
+    Sentinel("<filename>"),
+    "b = 2\nc\n",
+    bodies=((0, 6), (6, 14)),
+)
+"""Files directly behind their sentinels."""
+
+
+@pytest.mark.parametrize("spm", [0.0, 1.0])
+def test_a_sentinel_directly_before_a_cut_file_stays_before_it(encoder, spm):
+    (block,), stream = blocks_of([NAMELESS], encoder, rate=1.0, spm=spm)
+    encode, ids = encoder.tokenizer.encode, []
+    for placed in block.placed:
+        if placed.cut is None:
+            ids.append(FILENAME)
+            continue
+        text = NAMELESS.text[slice(*placed.segment)]
+        one, two = placed.cut.prefix_end, placed.cut.middle_end
+        prefix, middle, suffix = (encode(p) for p in (text[:one], text[one:two], text[two:]))
+        psm = [PREFIX, *prefix, SUFFIX, *suffix, MIDDLE, *middle]
+        ids += [PREFIX, SUFFIX, *suffix, MIDDLE, *prefix, *middle] if spm else psm
+    assert filled(block) == [*ids, EOD]
+    assert ids.count(FILENAME) == 2
+    described = as_json(block, stream.corpus)["documents"]
+    assert [one.get("marks") for one in described] == [[(0, "<filename>")], None] * 2
+
+
 def test_a_sentinel_inside_what_may_be_cut_is_refused():
     with pytest.raises(AssertionError, match="inside what may be cut"):
         outline_of(document("a", Sentinel("<filename>"), "b"))
