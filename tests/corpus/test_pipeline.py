@@ -161,3 +161,25 @@ def test_a_step_that_fails_logs_no_text_of_the_corpus(folder, tmp_path):
     assert "SECRET-OF-THE-CORPUS" not in done.stderr + done.stdout
     logs = [file.read_text() for file in work.rglob("*.log")]
     assert all("SECRET-OF-THE-CORPUS" not in log for log in logs)
+
+
+RECIPE = """\
+name: by-shards
+base: {{scratch: {{licence: mit}}}}
+data: {{holdout: 0.1, sources: [{{format: source_code, path: {folder}}}]}}
+train: {{tokens: 1000}}
+"""
+
+
+def test_the_example_for_clusters_gives_the_corpus_of_prepare(folder, tmp_path):
+    recipe, root = tmp_path / "r.yaml", Path(__file__).parents[2]
+    recipe.write_text(RECIPE.format(folder=folder))
+    command = [sys.executable, "examples/prepare_by_shards.py", str(recipe), str(tmp_path / "a")]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "26 documents to train on, 3 held out" in done.stdout
+    run_folder = RunFolder(tmp_path / "b")
+    prepare_corpus(data_of(folder), run_folder, contamination_index([]))
+    other = RunFolder(tmp_path / "a")
+    assert other.train_corpus.read_bytes() == run_folder.train_corpus.read_bytes()
+    assert other.drops.read_text() == run_folder.drops.read_text()

@@ -69,9 +69,20 @@ SERVICES = (
 match, and its form."""
 
 # What is in every match of an expression of detect-secrets that is slow, by a part of that
-# expression: letters, in any case, or so many characters in a row of those that keys are made of.
-_LETTERS = {"AKC": "akc", "AP[": "ap", "cloudant\\.com": "cloudant", "softlayer.com": "softlayer"}
+# expression: letters, in any case unless one is a capital, or so many characters in a row of those
+# that keys are made of.
+_LETTERS = {
+    "AKC": "AKC",
+    "AP[": "AP",
+    "aws.{0,20}": "aws",
+    "cloudant\\.com": "cloudant",
+    "softlayer.com": "softlayer",
+    "xox(": "xox",
+    "hooks": "hooks",
+    "k_live_": "k_live_",
+}
 _RUNS = {"{64}": 64, "{48}": 48, "{44}": 44, "{35}": 35, "{32}-us": 32, "[a-z]{24}": 24}
+_RUNS |= {"{23,25}": 24}
 _RUN = re.compile(r"[A-Za-z0-9_-]{24,}")
 
 _AWS_ID = re.compile(r"(?:A3T[A-Z0-9]|ABIA|ACCA|AKIA|ASIA)[0-9A-Z]{16}")
@@ -87,7 +98,7 @@ def keys(text: str) -> Iterator[Finding]:
     longest = longest_run(text)
     lowered = text.lower()
     for expression, letters, run in _expressions():
-        if run > longest or letters not in lowered:
+        if run > longest or letters not in (lowered if letters.islower() else text):
             continue
         for match in expression.finditer(text):
             start, end = _value(match)
@@ -137,10 +148,13 @@ def _value(match: "re.Match[str]") -> tuple[int, int]:
 
 @cache
 def _expressions() -> "list[tuple[re.Pattern[str], str, int]]":
-    """All forms, each with letters that are in its matches and the length of the run in them."""
+    """All forms, each with letters that are in its matches and the length of the run in them.
+
+    No letters and no length: it is always tried.
+    """
     from importlib import import_module
 
-    found = [(re.compile(form), letters.lower(), 0) for letters, form in SERVICES]
+    found = [(re.compile(form), letters, 0) for letters, form in SERVICES]
     for module, name in PLUGINS:
         plugin = getattr(import_module(f"detect_secrets.plugins.{module}"), name)()
         for one in plugin.denylist:
