@@ -91,6 +91,13 @@ def _inspect_curation(recipe: Recipe, findings: Findings) -> None:
     if curate.opt_out is not None and not Path(curate.opt_out).expanduser().is_file():
         message = f"{curate.opt_out}: there is no such file; create it or mend the path"
         findings.problems.append(Problem(("data", "curate", "opt_out"), message))
+    if curate.licences != "any":
+        from finetune.corpus.licensing import permitted  # its list takes a tenth of a second
+
+        try:
+            permitted(curate.licences)
+        except UserError as error:
+            findings.problems.append(Problem(("data", "curate", "licences"), str(error)))
     try:
         folder = benchmarks_folder(recipe.evaluate.benchmarks)
     except UserError as error:

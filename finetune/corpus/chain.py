@@ -15,9 +15,8 @@ from data_formats.repository import RepositoryFile, repository_documents
 from data_formats.source_code import with_header
 from finetune.corpus import filters
 from finetune.corpus.contamination import Contamination
-from finetune.corpus.licensing import LicenceTree, allowed, licence_of, normalise
+from finetune.corpus.licensing import LicenceTree, licence_of, licence_reason, normalise
 from finetune.corpus.licensing.expressions import joined
-from finetune.corpus.licensing.policy import reason as licence_reason
 from finetune.corpus.opt_out import OptOut
 from finetune.corpus.personal_data import redact
 from finetune.corpus.summary import BENCHMARK
@@ -80,17 +79,13 @@ class Chain:
         return (
             self.opt_out.reason(document)
             or self._language_reason(document)
-            or self._licence_reason(document)
+            or licence_reason(document.licence, self.curate.licences)
             or self._filter_reason(document)
         )
 
     def _language_reason(self, document: Document) -> str | None:
         wanted = self.source.language
         return "another language" if wanted and document.language != wanted else None
-
-    def _licence_reason(self, document: Document) -> str | None:
-        licence = document.licence
-        return None if allowed(licence, self.curate.licences) else licence_reason(licence)
 
     def _filter_reason(self, document: Document) -> str | None:
         limits, text = self.curate, document.text

@@ -20,7 +20,6 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from data_formats.document import Document, Drop, dropped
 from finetune.corpus.word_runs import (
     FEWEST_CHARACTERS,
     MOST_PROBLEMS,
@@ -100,18 +99,6 @@ class Contamination:
             for phrase, owner in self.phrases[word]:
                 if f" {phrase} " in joined:
                     yield owner
-
-
-@dataclass(frozen=True)
-class ContaminationStep:
-    """Drops a document that holds text of a benchmark; the reason names the task."""
-
-    index: Contamination
-
-    def __call__(self, document: Document) -> Document | Drop:
-        """The document itself, or why it is not used."""
-        found = self.index.overlap(document.text)
-        return dropped(document, f"benchmark text: {found.task}") if found else document
 
 
 def contamination_index(problems: Iterable[Problem]) -> Contamination:

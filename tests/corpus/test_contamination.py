@@ -4,9 +4,8 @@ import pickle
 
 import pytest
 
-from data_formats.document import Document, Drop, Sentinel, compose
+from data_formats.document import Sentinel, compose
 from finetune.corpus.contamination import (
-    ContaminationStep,
     Overlap,
     contamination_index,
     sentence,
@@ -184,22 +183,11 @@ def test_a_pickled_index_finds_the_same(index):
     assert again.hit(LONG) == index.hit(LONG) == "stones: Stone/1"
 
 
-def document(text, marks=()):
-    return Document(text=text, path="a.py", repo="r", language="python", marks=marks)
-
-
-def test_the_step_drops_a_hit_with_the_name_of_the_task_and_passes_on_the_rest(index):
-    step = ContaminationStep(index)
-    clean, hit = document("x = 1\n"), document(LONG)
-    assert step(clean) is clean
-    assert step(hit) == Drop(path="a.py", repo="r", reason="benchmark text: stones", id=hit.id)
-
-
 def test_a_run_across_a_mark_counts(index):
     """Both sides of a commit or the cells of a notebook are searched as one text."""
     at = LONG.index("while")
-    text, marks = compose([LONG[:at], Sentinel("<commit_after>"), LONG[at:]])
-    assert isinstance(ContaminationStep(index)(document(text, marks)), Drop)
+    text, _ = compose([LONG[:at], Sentinel("<commit_after>"), LONG[at:]])
+    assert index.hit(text) is not None
 
 
 def test_short_solutions_are_named(index):

@@ -1,8 +1,8 @@
 """Which licence a file is under, and whether a recipe lets it in.
 
-`licence_tree` reads what a repository states, `licence_of` adds a file's own header, `LicenceStep`
-judges. A permissive licence counts only where its text is whole; what nobody can read is never
-permissive. Engineers wrote this, not lawyers.
+`licence_tree` reads what a repository states, `licence_of` adds a file's own header,
+`licence_reason` judges. A permissive licence counts only where its text is whole; what nobody can
+read is never permissive. Engineers wrote this, not lawyers.
 """
 
 from finetune.corpus.licensing.expressions import (
@@ -12,7 +12,7 @@ from finetune.corpus.licensing.expressions import (
     normalise,
 )
 from finetune.corpus.licensing.headers import header_licence
-from finetune.corpus.licensing.policy import LicenceStep, allowed, permitted
+from finetune.corpus.licensing.policy import allowed, licence_reason, permitted
 from finetune.corpus.licensing.texts import recognise
 from finetune.corpus.licensing.tree import LicenceTree, Statement, licence_of, licence_tree
 
@@ -20,12 +20,12 @@ __all__ = [
     "CONTRADICTORY",
     "PROPRIETARY",
     "UNRECOGNISED",
-    "LicenceStep",
     "LicenceTree",
     "Statement",
     "allowed",
     "header_licence",
     "licence_of",
+    "licence_reason",
     "licence_tree",
     "normalise",
     "permitted",

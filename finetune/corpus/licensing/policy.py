@@ -1,12 +1,10 @@
 """Which licences a recipe lets in."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from data_formats.document import Document, Drop, dropped
 from finetune.corpus.licensing.expressions import (
     CONTRADICTORY,
     PROPRIETARY,
@@ -62,27 +60,15 @@ def allowed(licence: str | None, policy: str | Sequence[str]) -> bool:
     return _allowed(licence, permitted(policy))
 
 
-@dataclass(frozen=True)
-class LicenceStep:
-    """Drops the documents whose licence the policy does not let in."""
-
-    policy: str | tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        permitted(self.policy)  # a mistake in the recipe shows before the first document
-
-    def __call__(self, document: Document) -> Document | Drop:
-        """The document as it is, or its drop."""
-        if allowed(document.licence, self.policy):
-            return document
-        return dropped(document, reason(document.licence))
+def licence_reason(licence: str | None, policy: str | Sequence[str]) -> str | None:
+    """Why a document under `licence` may not enter, or None."""
+    if allowed(licence, policy):
+        return None
+    return NOT_STATED if licence is None else _REASONS.get(licence, _not_permitted(licence))
 
 
-def reason(licence: str | None) -> str:
-    """The sentence for a document that is not let in."""
-    if licence is None:
-        return NOT_STATED
-    return _REASONS.get(licence, f"licence {licence} is not permitted")
+def _not_permitted(licence: str) -> str:
+    return f"licence {licence} is not permitted"
 
 
 def _allowed(licence: str | None, chosen: frozenset[str] | None) -> bool:
