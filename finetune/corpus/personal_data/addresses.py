@@ -49,9 +49,10 @@ _VERSION = re.compile(
     r"(?:versions?|vers?|revision|release|build|chapter|section|clause|§|oid|[=<>~!]=)[\W_]{0,6}$",
     re.IGNORECASE,
 )
-_NETWORK = re.compile(
-    r"\bip|ip\b|addr|host|server|dns|ping|route|gateway|listen|bind|connect|://|subnet|client|peer",
-    re.IGNORECASE,
+# One of these near it tells an address of small numbers from a version.
+_NETWORK = (
+    *("addr", "host", "server", "dns", "ping", "route", "gateway", "listen", "bind", "connect"),
+    *("://", "subnet", "client", "peer", " ip", "_ip", "ip_", "ip:", "ip=", "ip ", "ips", "ipv4"),
 )
 # Google, Cloudflare, Quad9, OpenDNS, Level 3, Comodo, AdGuard, Control D, Alternate DNS.
 _NAME_SERVERS = frozenset(
@@ -102,14 +103,11 @@ def _is_in_authority(head: str) -> bool:
 def ips(text: str) -> Iterator[Finding]:
     """Public IPv4 and IPv6 addresses, each replaced by a private one."""
     for match in _IPV4.finditer(text):
+        if _is_version(text, match):
+            continue
         address = _parsed(match[0])
-        if isinstance(address, IPv4Address) and _is_public(address):
-            line = text[max(0, match.start() - 100) : match.end() + 100]
-            before = text[max(0, match.start() - 20) : match.start()]
-            if not _VERSION.search(before) and (
-                max(address.packed) >= 100 or _NETWORK.search(line)
-            ):
-                yield Finding(*match.span(), "ip", _private(address))
+        if address is not None and _is_public(address):
+            yield Finding(*match.span(), "ip", _private(address))
     end = 0
     for colons in _TWO_COLONS.finditer(text):
         if colons.start() < end:
@@ -121,8 +119,19 @@ def ips(text: str) -> Iterator[Finding]:
             continue
         end = found.end()
         address = _parsed(found[0])
-        if isinstance(address, IPv6Address) and _is_public(address):
+        if address is not None and _is_public(address):
             yield Finding(*found.span(), "ip", _private(address))
+
+
+def _is_version(text: str, match: re.Match[str]) -> bool:
+    """Whether four numbers are more likely those of a version, a section or a requirement."""
+    start, end = match.span()
+    if _VERSION.search(text, max(0, start - 20), start):
+        return True
+    if any(int(one) >= 100 for one in match[0].split(".")):
+        return False
+    near = f"{text[max(0, start - 100) : start]} {text[end : end + 100]}".lower()
+    return not any(word in near for word in _NETWORK)
 
 
 def _parsed(value: str) -> IPv4Address | IPv6Address | None:

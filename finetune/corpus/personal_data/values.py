@@ -1,33 +1,38 @@
-"""Whether a string can be a secret, by its characters alone."""
+"""Whether a string can be a secret, judged by its characters alone."""
 
 import math
 import re
 from collections import Counter
 from itertools import pairwise
 
-# Somebody's note that a secret belongs here, or a value that stands in every manual.
-_PLACEHOLDER = re.compile(
-    r"example|sample|dummy|placeholder|change[-_ ]?(?:me|it)|replace|insert|redacted|hidden|secret"
-    r"|pass(?:word|wd|phrase)|your[-_A-Z]|\bmy[-_]|xxx|\*\*\*|\.\.\.|___|0{6}|(?:1234){2}|12345678"
-    r"|abcdef|foobar|qwert|todo|fixme|token|api[-_]?key|credential|fake|mock|lorem",
+_NOTE = re.compile(
+    r"example|placeholder|change[-_ ]?(?:me|it|this)|redacted|x{4}|\*{3}|\.{3}|_{3}|0{6}|1234567"
+    r"|7654321|abcdefg|01234|qwerty",
     re.IGNORECASE,
 )
-# Values that a program puts in: ${VAR}, $VAR, {{ var }}, %s, %(name)s, <name>, [name], f(x).
-_TEMPLATE = re.compile(r"[$%]\w|[{}<>()\[\]]|\\[ux]|::|->|=>|\benviron\b|\bgetenv\b|^[#@:%&*.]")
+# What is left of a manual's value without these has no letters.
+_WORDS = re.compile(
+    r"password|passwd|passphrase|pass|pwd|secret|token|credentials?|api|auth|access|private|public"
+    r"|key|your|my|the|some|any|new|old|user|name|admin|root|guest|default|test|testing|sample"
+    r"|dummy|fake|mock|foo|bar|baz|here|goes|insert|replace|enter|hidden|none|null|true|false|todo"
+    r"|abc|xyz|xxx|value|string|field|login|hash|id",
+    re.IGNORECASE,
+)
+# ${VAR}, $VAR, {{ var }}, %s, %(name)s, <name>, f(x), a::b, #selector, .class.
+_TEMPLATE = re.compile(
+    r"^\$\w|[{}<>()\[\]]|%[sdr]\b|::|->|\\u|\benviron\b|^[#.@:&%/][A-Za-z_/.-]*$"
+)
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+|[^A-Za-z0-9]")
-_MEAN_PIECE = 3.2
-DISTINCT = 8
-"""Different characters at least of what looks random."""
+_HEX = re.compile(r"[0-9a-f]{24,}|[0-9A-F]{24,}")
+_PIECES = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 
 
 def is_placeholder(value: str) -> bool:
     """Whether a value stands for a secret instead of being one: `changeme`, `${TOKEN}`, `xxxx`."""
-    return (
-        len(set(value)) < 4
-        or _PLACEHOLDER.search(value) is not None
-        or _TEMPLATE.search(value) is not None
-    )
+    if len(set(value)) < 4 or _NOTE.search(value) or _TEMPLATE.search(value):
+        return True
+    rest = _WORDS.sub("", value)
+    return rest != value and not any(map(str.isalpha, rest))
 
 
 def entropy(value: str) -> float:
@@ -36,20 +41,22 @@ def entropy(value: str) -> float:
     return -sum(n / len(value) * math.log2(n / len(value)) for n in counts)
 
 
-def looks_random(value: str) -> bool:
-    """Whether letters and digits change places as they do in a key, and not as in a name.
+def looks_random(value: str, mean_piece: float = 3.2) -> bool:
+    """Whether capitals, small letters and digits change places as they do in a key.
 
     Names and words, CamelCase included, fall into pieces of four characters and more, random
-    strings into pieces of two. UUIDs are identifiers, and alphabets are written in order.
+    strings into pieces of two; `mean_piece` is what no key reaches.
+    UUIDs are identifiers, and alphabets are written in order.
     """
     letters = sum(map(str.isalpha, value))
-    if not letters or len(set(value)) < DISTINCT or _UUID.search(value):
+    if not letters or len(set(value)) < 8 or _UUID.search(value):
         return False
     if letters == len(value) and (value.islower() or value.isupper()):
         return False
-    if len(value) / len(_PIECES.findall(value)) >= _MEAN_PIECE:
-        return False
-    return not _in_order(value)
+    if _HEX.fullmatch(value):
+        return not _in_order(value)
+    pieces = _PIECES.findall(value)
+    return sum(map(len, pieces)) < mean_piece * len(pieces) and not _in_order(value)
 
 
 def _in_order(value: str) -> bool:
