@@ -3,10 +3,9 @@
 detect-secrets' plugins, as far as their patterns take linear time, and patterns of ours for the
 rest and for issuers that it does not know. Of its 27 plugins these are not used: KeywordDetector,
 BasicAuthDetector (see `assigned`), PrivateKeyDetector (see `pem`) and IPPublicDetector (see
-`addresses`), as wanted; AzureStorageKeyDetector, which misses short keys, and JwtTokenDetector,
-NpmDetector, OpenAIDetector, SoftlayerDetector, CloudantDetector, IbmCloudIamDetector and
-IbmCosHmacDetector, whose patterns take quadratic time or worse on one long line. Patterns of ours
-find the same keys.
+`addresses`), as wanted; AzureStorageKeyDetector; and JwtTokenDetector, NpmDetector, OpenAIDetector,
+SoftlayerDetector, CloudantDetector, IbmCloudIamDetector and IbmCosHmacDetector, whose patterns take
+quadratic time or worse on one long line. Patterns of ours find the same keys.
 """
 
 import re
