@@ -69,18 +69,13 @@ def open_job(
 def prepare(job: Job) -> None:
     """Read and curate the sources; make the base where the recipe makes one from scratch."""
     from finetune.corpus import open_source
-    from finetune.corpus.prepare import prepare_corpus, what_to_avoid
+    from finetune.corpus.prepare import inputs_of, prepare_corpus, what_to_avoid
     from finetune.inventory import take_inventory
 
     data = job.recipe.data
     contamination = what_to_avoid(data.curate, job.recipe.evaluate.benchmarks)
-    inputs = {
-        f"data.sources.{index}: content": open_source(source, index).fingerprint()
-        for index, source in enumerate(data.sources)
-    }
-    inputs["evaluate.benchmarks: content"] = contamination.digest
-    if data.curate.opt_out is not None:
-        inputs["data.curate.opt_out: content"] = sha256_of(Path(data.curate.opt_out).expanduser())
+    readers = [open_source(source, index) for index, source in enumerate(data.sources)]
+    inputs = inputs_of(data, readers, contamination)
     basis = basis_of("prepare", job.recipe, inputs)
     if _is_done(job, "prepare", basis):
         return

@@ -1,7 +1,7 @@
 """Curated shards -> the two corpus files, and a line for every document that was read.
 
 Texts wait in shards on disk: what is a duplicate and what is held out is known only once all of
-them were seen. Memory holds some hundred bytes for each document, and the texts of one shard.
+them were seen. Memory holds about two kilobytes for each document, and the texts of one shard.
 """
 
 import json

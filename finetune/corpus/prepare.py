@@ -53,6 +53,24 @@ def what_to_avoid(curate: Curate, benchmarks: str | None) -> Contamination:
     return contamination_index([one for name in names for one in load(name, folder)])
 
 
+def inputs_of(
+    data: Data, readers: Sequence[Reader], contamination: Contamination
+) -> dict[str, str]:
+    """Digests of all that the corpus is made from, by the names under which a change is told."""
+    inputs = {"evaluate.benchmarks: content": contamination.digest}
+    for index, reader in enumerate(readers):
+        inputs[f"data.sources.{index}: content"] = reader.fingerprint()
+        tree = reader.licences()
+        if tree is not None:
+            stated = sorted(f"{folder} {one}" for folder, one in tree.stated.items())
+            inputs[f"data.sources.{index}: licence files"] = digest_of(
+                [stated, sorted(map(repr, tree.annotations))]
+            )
+    if data.curate.opt_out is not None:
+        inputs["data.curate.opt_out: content"] = sha256_of(Path(data.curate.opt_out).expanduser())
+    return inputs
+
+
 def plan_shards(
     data: Data, readers: Sequence[Reader], parent: Path, contamination: Contamination
 ) -> Path:
@@ -60,13 +78,13 @@ def plan_shards(
 
     Another plan's shards are deleted; those of the same plan stay, and need not be written again.
     """
-    file = Path(data.curate.opt_out).expanduser() if data.curate.opt_out else None
-    opt_out = read_opt_out(file) if file else OptOut()
+    named = data.curate.opt_out
+    opt_out = read_opt_out(Path(named).expanduser()) if named else OptOut()
     key = digest_of(
         [
             data.model_dump(mode="json", exclude=FREE),
-            [reader.fingerprint() for reader in readers],
-            [contamination.digest, sha256_of(file) if file else "", sketch_version(), toolkit()],
+            inputs_of(data, readers, contamination),
+            [sketch_version(), toolkit()],
         ]
     )
     folder = parent / f".prepare-{key}"

@@ -239,3 +239,15 @@ def test_preparing_twice_gives_the_same_bytes(tmp_path):
         files = (run.train_corpus, run.holdout_corpus, run.manifest, run.drops)
         written.append([file.read_bytes() for file in files])
     assert written[0] == written[1]
+
+
+def test_a_changed_licence_is_a_changed_input(tmp_path):
+    root = write(tmp_path / "lib", GOOD)
+    recipe = data({"path": str(root)})
+    found = []
+    for licence in ("MIT", "GPL-3.0-only"):
+        (root / "pyproject.toml").write_text(f'[project]\nname = "lib"\nlicense = "{licence}"\n')
+        readers = [open_source(source, 0) for source in recipe.sources]
+        found.append(preparing.inputs_of(recipe, readers, contamination_index([])))
+    changed = [name for name in found[0] if found[0][name] != found[1][name]]
+    assert changed == ["data.sources.0: licence files"]
