@@ -164,6 +164,11 @@ class CodeTokenizer:
             if id_ not in self._names and all(char in bytes_of for char in token)
         }
 
+    @cached_property
+    def special_ids(self) -> dict[str, int]:
+        """Special tokens by their spelling: what decides the ids of sentinels."""
+        return {name: id_ for id_, name in self._names.items()}
+
     def special_id(self, name: str) -> int | None:
         """Id of a special token by its spelling, or None for a tokenizer without it."""
         id_ = self._added.get(name)

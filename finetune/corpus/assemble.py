@@ -6,7 +6,7 @@ them were seen. Memory holds about two kilobytes for each document, and the text
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -104,11 +104,38 @@ class Shards:
             for number, one in items.items()
             if self.data.sources[one.source].weight == 0 and not assignments[number].is_held_out
         ]
+        promoted = self._promoted(measured)
+        if promoted:  # into the groups of their own sources; the other sources stay as they are
+            items |= {number: one for number, one in self._items() if number in promoted}
+            split_ = split(list(items.values()), self.data.holdout)
+            assignments = dict(zip(items, split_, strict=True))
         for number in measured:
             del assignments[number]
         if all(one.is_held_out for one in assignments.values()):
             raise UserError(self._nothing("to train on", {MEASURED_ONLY: len(measured)}))
         return assignments
+
+    def _promoted(self, measured: Sequence[int]) -> set[int]:
+        """Copies in sources that are trained on of what goes nowhere: they stand for it now."""
+        kept_for, is_exact = self.chosen.kept_for, self.chosen.is_exact
+        sources = [
+            place[0]
+            for shard in range(self.num_shards)
+            for place in places_of(self._file(shard, "parquet"))
+        ]
+        wanted = set(measured)
+        copies: dict[int, int] = {}
+        for number in self.chosen.dropped.tolist():
+            kept = int(kept_for[number])
+            if (
+                kept in wanted
+                and is_exact[number]
+                and self.data.sources[sources[number]].weight != 0
+            ):
+                copies.setdefault(kept, number)
+        for number in self.chosen.dropped.tolist():
+            kept_for[number] = copies.get(int(kept_for[number]), kept_for[number])
+        return set(copies.values())
 
     def outcomes(
         self, assignments: Mapping[int, Assignment]
@@ -123,7 +150,10 @@ class Shards:
             reason = self.chosen.reason(number) or MEASURED_ONLY
             line = dict(vars(dropped(document, reason)))
             if reason != MEASURED_ONLY:
-                line["duplicate_of"] = ids[int(self.chosen.kept_for[number])]
+                kept = int(self.chosen.kept_for[number])
+                line["duplicate_of"] = ids[kept]
+                if kept not in assignments:
+                    line["reason"] = reason.replace("kept", "measured only")
             yield document, line
 
     def _ids_of_kept(self) -> dict[int, str]:

@@ -6,6 +6,7 @@ hash of (repository, group), so two recipes that read the same source hold out t
 whatever else they read and however they weigh it.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from pathlib import PurePosixPath
 from finetune.errors import UserError
 
 MAX_OVERSHOOT = 1.5
+_ROW = re.compile(r"(.*:[0-9]+)(?:#[0-9]+)?", re.DOTALL)
+"""A row of a table, or one of its instances: the table is no group, for it may be all there is."""
 # A folder with so much of a source is not a group but the place where its groups lie: beside
 # `src/`, a lone `setup.py` must not become all that is held out.
 NEARLY_ALL = 0.9
@@ -105,6 +108,9 @@ def group_of(path: str, opened: Sequence[str] = ()) -> str:
     >>> group_of("json/decoder.py"), group_of("abc.py"), group_of("src/json/decoder.py", ["src"])
     ('json', 'abc', 'src/json')
     """
+    row = _ROW.fullmatch(path)
+    if row:
+        return row[1]
     parts = path.split("/")
     depth = 0
     while depth < len(parts) - 1 and "/".join(parts[: depth + 1]) in opened:

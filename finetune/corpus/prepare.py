@@ -15,6 +15,7 @@ from finetune.corpus.opt_out import OptOut, read_opt_out
 from finetune.corpus.pipeline import Plan, load_plan, shards_of
 from finetune.corpus.reader import Reader, open_source
 from finetune.corpus.summary import CorpusSummary
+from finetune.errors import UserError
 from finetune.recipe.schema import Curate, Data
 from finetune.run_folder import RunFolder, digest_of, sha256_of
 from finetune.tasks import available, benchmarks_folder, load
@@ -38,9 +39,12 @@ def prepare_corpus(data: Data, run: RunFolder, contamination: Contamination) -> 
     for reader in readers:
         skipped.update(reader.skipped)
     try:
-        return assemble(folder, data, run, skipped)
-    finally:  # a recipe that leaves nothing will be changed, and its shards with it
+        summary = assemble(folder, data, run, skipped)
+    except UserError:  # a recipe that leaves nothing will be changed, and its shards with it
         shutil.rmtree(folder)
+        raise
+    shutil.rmtree(folder)
+    return summary
 
 
 def what_to_avoid(curate: Curate, benchmarks: str | None) -> Contamination:

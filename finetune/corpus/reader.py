@@ -73,6 +73,9 @@ SENTINELS = {
 
 TABLE_SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet", ".arrow")
 
+TEMPLATES = {"instructions": ("octopack", "alpaca", "plain"), "chat": ("assistant", "chatml")}
+"""Ways of writing that each format has."""
+
 _ONLY_FOR = {
     "header": ("source_code", "repository"),
     "template": ("instructions", "chat"),
@@ -147,5 +150,17 @@ def _refuse_idle_keys(source: Source) -> None:
     if source.dataset is None:
         for key in sorted(given & {"subset", "split"}):
             raise UserError(f"`{key}` is of a `dataset`, and this source has none; leave it out")
+    is_rows = source.dataset is not None or is_table(source)
+    listed = {"include", "exclude"} & given
+    if listed and (is_rows or source.format in COMMITS):
+        what = "rows" if is_rows else "commits"
+        raise UserError(f"`{min(listed)}` chooses files, and this source has {what}; leave it out")
+    if "revision" in given and source.dataset is None and is_table(source):
+        raise UserError("`revision` is of a git repository or a `dataset`; leave it out here")
+    known = TEMPLATES.get(source.format, ())
+    if source.template is not None and source.template not in known:
+        raise UserError(
+            f"template: {source.format} have {', '.join(known)}; there is no `{source.template}`"
+        )
     if given & {"columns"} and source.dataset is None and not is_table(source):
         raise UserError("`columns` are of rows, and this source has files; leave them out")

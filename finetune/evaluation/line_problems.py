@@ -1,6 +1,6 @@
 """Held-out files -> lines to fill in. Which lines depends on the files alone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -24,20 +24,28 @@ class LineProblem:
 def line_problems(documents: Sequence[Document], count: int) -> list[LineProblem]:
     """`count` lines (or all there are), picked by a hash of file and position."""
     candidates = [
-        (_rank(id_, start), document, start, end)
+        (_rank(id_, first + start), document, body, start, end)
         for document, id_ in ((document, document.id) for document in documents)
-        for start, end in _lines(document.text)
+        for first, body in _bodies(document)
+        for start, end in _lines(body)
     ]
     candidates.sort(key=lambda candidate: candidate[0])
     return [
         LineProblem(
             document.path,
             document.language,
-            Gap(document.text[:start], document.text[end:]),
-            document.text[start:end],
+            Gap(body[:start], body[end:]),
+            body[start:end],
         )
-        for _, document, start, end in candidates[:count]
+        for _, document, body, start, end in candidates[:count]
     ]
+
+
+def _bodies(document: Document) -> Iterator[tuple[int, str]]:
+    """What fill-in-the-middle may cut, and where it begins: no commit's, issue's or chat's text."""
+    text = document.text
+    spans = ((0, len(text)),) if document.bodies is None else document.bodies
+    return ((start, text[start:end]) for start, end in spans)
 
 
 def _rank(document_id: str, start: int) -> bytes:

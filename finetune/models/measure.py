@@ -64,6 +64,8 @@ def measuring_set(
     max_tokens: int,
 ) -> MeasuringSet:
     """Whole blocks of at most `max_tokens` tokens (always at least one), each document once."""
+    if LAYOUTS[layout].rate:
+        corpus = corpus.only([at for at in range(len(corpus)) if _can_be_cut(corpus, at)])
     num_sources = 1 + int(max(corpus.rows["source"], default=0))
     stream = block_stream(
         corpus,
@@ -75,6 +77,11 @@ def measuring_set(
     blocks = tuple(_at_most(stream, max(1, max_tokens // length)))
     scored = sum(_scored_bytes(block, corpus) for block in blocks)
     return MeasuringSet(blocks, scored)
+
+
+def _can_be_cut(corpus: TokenisedCorpus, document: int) -> bool:
+    outline = corpus.read(document).outline
+    return outline is None or outline.bodies != ()
 
 
 def _at_most(stream: Iterator[Block], limit: int) -> Iterator[Block]:
@@ -93,17 +100,21 @@ def _scored_bytes(block: Block, corpus: TokenisedCorpus) -> int:
         labels = block.labels[placed.start : placed.end]
         if cut:
             total += len(text[cut.prefix_end : cut.middle_end].encode())
-        elif (labels[1:] != IGNORED).all():
-            first = [int(block.input_ids[placed.start])] if labels[0] == IGNORED else []
-            total += len(text[len(corpus.tokenizer.decode(first)) :].encode())
+            continue
+        first = [int(block.input_ids[placed.start])] if labels[0] == IGNORED else []
+        passed_over = len(corpus.tokenizer.decode(first))
+        if (labels[1:] != IGNORED).all():
+            total += len(text[passed_over:].encode())
         else:
-            total += len(_learned_text(placed, corpus).encode())
+            total += len(_learned_text(placed, passed_over, corpus).encode())
     return total
 
 
-def _learned_text(placed: Placed, corpus: TokenisedCorpus) -> str:
-    """What a part of a segment without cuts holds of the text that is learned."""
+def _learned_text(placed: Placed, passed_over: int, corpus: TokenisedCorpus) -> str:
+    """What a part of a segment without cuts holds of the text that is learned, without so many of
+    its first characters."""
     tokens, (start, end) = corpus.read(placed.turn.document), placed.segment
+    start += passed_over
     spans = tokens.outline.learned if tokens.outline else None
     inside = [(max(low, start), min(high, end)) for low, high in spans or ()]
     return "".join(tokens.text[low:high] for low, high in inside if low < high)

@@ -70,7 +70,7 @@ def open_corpus(file: Path, tokenizer: CodeTokenizer) -> TokenisedCorpus:
 
     Raises UserError where the cache cannot be written.
     """
-    key = digest_of([FORMAT, content_digest(file), tokenizer.digest])
+    key = digest_of([FORMAT, content_digest(file), tokenizer.digest, tokenizer.special_ids])
     folder = cache_folder() / "tokens" / key
     if not _is_whole(folder):
         if getattr(current_process(), "_inheriting", False):  # as multiprocessing itself asks it

@@ -4,7 +4,7 @@ Most documents are plain and have none; those of commits, issues, notebooks and 
 """
 
 import json
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,6 +62,12 @@ class Outline:
         if at < end or not parts:
             parts.append((at, end, False))
         return parts
+
+    def body_at(self, place: int, size: int) -> Span:
+        """The body in which code point `place` of a text of `size` lies."""
+        if self.bodies is None:
+            return 0, size
+        return self.bodies[bisect_right(self.bodies, (place, size)) - 1]
 
     def learns_text(self, start: int, end: int) -> bool:
         """Whether a run of text carries loss; it lies inside a learned span or outside all."""

@@ -166,14 +166,18 @@ class Packer:
         turn, start, rule = candidate.turn, candidate.start, self._rule(candidate.turn)
         text, encoder = tokens.text, self.corpus.encoder
         language = self.corpus.language(turn.document)
-        if tokens.outline is None:
+        outline = tokens.outline
+        if outline is None:
             cut = choose_cut(text, start, end, language, rule.fim, candidate.drawn)
             one = write_segment(tokens, start, end, cut, encoder)
             return Segment(turn, start, end, (one,), rule, one.length)
 
         def cut_of(low: int, high: int) -> Cut | None:
             drawn = draws(self.seed, turn.epoch, self.corpus.id_of(turn.document), low)
-            return choose_cut(text, low, high, language, rule.fim, drawn)
+            first, last = outline.body_at(low, len(text))
+            # What stands around a body is not its language: a tree is of the body alone.
+            body = text[first:last]
+            return choose_cut(body, low - first, high - first, language, rule.fim, drawn)
 
         written = write_parts(tokens, start, end, cut_of, encoder)
         return Segment(turn, start, end, written, rule, sum(part.length for part in written))

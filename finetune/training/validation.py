@@ -37,8 +37,8 @@ def make_validation(
     length: int,
     max_tokens: int,
 ) -> Validation:
-    """Left to right always; the infilling layouts where the tokenizer has sentinels."""
+    """Left to right always; the infilling layouts where the tokenizer has sentinels and something
+    that is held out can be cut."""
     layouts = LAYOUTS if corpus.tokenizer.sentinels else {"left_to_right": LAYOUTS["left_to_right"]}
-    return Validation(
-        {layout: measuring_set(corpus, layout, length, max_tokens) for layout in layouts}
-    )
+    sets = {layout: measuring_set(corpus, layout, length, max_tokens) for layout in layouts}
+    return Validation({layout: one for layout, one in sets.items() if one.blocks})
