@@ -13,6 +13,7 @@ Afterwards `assemble` chooses among duplicates, splits, and writes the corpus on
 """
 
 import sys
+from collections import Counter
 from pathlib import Path
 
 from finetune.corpus import open_source
@@ -36,7 +37,8 @@ def main(recipe: Path, parent: Path, tasks: int) -> None:
     LocalPipelineExecutor(
         steps(folder), tasks=tasks, workers=tasks, logging_dir=str(folder / "logs")
     ).run()
-    summary = assemble(folder, data, RunFolder(parent), {})
+    skipped = sum((Counter(reader.skipped) for reader in readers), Counter())
+    summary = assemble(folder, data, RunFolder(parent), skipped)
     print(f"{summary.train.documents} documents to train on, {summary.holdout.documents} held out")
 
 

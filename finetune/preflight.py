@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from finetune.base import BaseFacts, base_facts
-from finetune.corpus.reader import open_source, sentinels_of_format
+from finetune.corpus.reader import open_source, refuse_overlaps, sentinels_of_format
 from finetune.errors import UserError
 from finetune.families import STARCODER_SPECIAL_TOKENS, WITHOUT_FLEX_ATTENTION, target_problem
 from finetune.grammars import languages
@@ -76,14 +76,23 @@ def refuse_missing_base(loaded: LoadedRecipe, run: RunFolder) -> None:
 
 
 def _inspect_sources(recipe: Recipe, findings: Findings) -> None:
+    sources, readers = [], []
     for index, source in enumerate(recipe.data.sources):
         if source.dataset is not None:
             findings.notes.append(f"{source.dataset}: a dataset, looked at when it is prepared")
             continue
         try:
-            findings.notes.append(open_source(source, index).words())
+            reader = open_source(source, index)
         except UserError as error:
             findings.problems.append(Problem(("data", "sources", index), str(error)))
+            continue
+        sources.append(source)
+        readers.append(reader)
+        findings.notes.append(reader.words())
+    try:
+        refuse_overlaps(sources, readers)
+    except UserError as error:
+        findings.problems.append(Problem(("data", "sources"), str(error)))
 
 
 def _inspect_curation(recipe: Recipe, findings: Findings) -> None:

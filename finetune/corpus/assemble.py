@@ -187,6 +187,7 @@ class Shards:
 
 
 def _manifest_line(document: Document, part: str) -> dict[str, Any]:
+    """Digest and size are of the text that is trained on: its header included, redacted."""
     line = {
         "id": document.id,
         "path": document.path,

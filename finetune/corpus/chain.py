@@ -18,7 +18,7 @@ from finetune.corpus.contamination import Contamination
 from finetune.corpus.licensing import LicenceTree, licence_of, licence_reason, normalise
 from finetune.corpus.licensing.expressions import joined
 from finetune.corpus.opt_out import OptOut
-from finetune.corpus.personal_data import redact
+from finetune.corpus.personal_data import redact, redacted
 from finetune.corpus.summary import BENCHMARK
 from finetune.recipe.schema import Curate, Source
 
@@ -104,7 +104,9 @@ class Chain:
         if not documents:
             return
         first = documents[0]
-        files = [RepositoryFile(one.path, one.text, one.language) for one in documents]
+        files = [
+            RepositoryFile(self._public(one.path), one.text, one.language) for one in documents
+        ]
         yield from repository_documents(
             ORDERS[self.source.order](files),
             repo=first.repo,
@@ -124,7 +126,13 @@ class Chain:
         """Behind everything that looks at the text: repository, path and stars before the code."""
         if self.source.format != "source_code" or not self.source.header:
             return document
-        return with_header(document, self.source.header)
+        repo, path = self._public(document.repo), self._public(document.path)
+        titled = with_header(replace(document, repo=repo, path=path), self.source.header)
+        return replace(titled, repo=document.repo, path=document.path)
+
+    def _public(self, name: str) -> str:
+        """A name that is written into a text: of a person, it may hold the address."""
+        return name if self.curate.personal_data == "keep" else redacted(name)
 
 
 def _joined(licences: set[str | None]) -> str | None:

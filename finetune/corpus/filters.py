@@ -9,7 +9,6 @@ from finetune.recipe.schema import Curate
 
 BINARY_WINDOW = 8192
 MARKER_LINES = 10
-DUPLICATE = "exact duplicate of an earlier file"
 
 # Where each marker counts. Go's sentence opens its line; `@generated` is a word of its own.
 _MARKERS = (
@@ -50,11 +49,6 @@ def not_utf8(content: bytes) -> str | None:
     except UnicodeDecodeError:
         return "not UTF-8"
     return None
-
-
-def too_large(size: int, limits: Curate) -> str | None:
-    """More bytes than `max_characters` can take (4 each at most): not worth reading."""
-    return _too_long(limits) if size > 4 * limits.max_characters else None
 
 
 def too_long(text: str, limits: Curate) -> str | None:

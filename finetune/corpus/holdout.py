@@ -3,12 +3,13 @@
 A group is a package folder or a module of its repository: `json` for `json/decoder.py`, `abc` for
 `abc.py`; where a source holds several repositories, it is one of those. Groups are ordered by a
 hash of (repository, group), so two recipes that read the same source hold out the same files,
-whatever else they read and however they weigh it.
+whatever else they read and however they weigh it. What one source holds out, no other source of
+the same recipe trains on.
 """
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import PurePosixPath
@@ -62,7 +63,15 @@ def split(items: Sequence[Item], share: float) -> list[Assignment]:
         held.update(at for at in part if groups[at] in chosen)
     if not held:
         raise UserError(_nothing_to_split(items))
+    held |= _the_same_elsewhere(items, held)
     return [Assignment(groups[at], at in held) for at in range(len(items))]
+
+
+def _the_same_elsewhere(items: Sequence[Item], held: Collection[int]) -> set[int]:
+    """What is held out of one source is held out of all: a commit holds the file it changes, and a
+    script is its notebook."""
+    places = {(items[at].repo, items[at].path) for at in held}
+    return {at for at, item in enumerate(items) if (item.repo, item.path) in places}
 
 
 def choose(sizes: Mapping[str, int], repo: str, share: float) -> set[str]:

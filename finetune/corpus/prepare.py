@@ -13,7 +13,7 @@ from finetune.corpus.execute import execute
 from finetune.corpus.minhash import sketch_version
 from finetune.corpus.opt_out import OptOut, read_opt_out
 from finetune.corpus.pipeline import Plan, load_plan, shards_of
-from finetune.corpus.reader import Reader, open_source
+from finetune.corpus.reader import Reader, open_source, refuse_overlaps
 from finetune.corpus.summary import CorpusSummary
 from finetune.errors import UserError
 from finetune.recipe.schema import Curate, Data
@@ -33,6 +33,7 @@ def prepare_corpus(data: Data, run: RunFolder, contamination: Contamination) -> 
     stay as they were.
     """
     readers = [open_source(source, index) for index, source in enumerate(data.sources)]
+    refuse_overlaps(data.sources, readers)
     folder = plan_shards(data, readers, run.path, contamination)
     execute(folder, data.workers)
     skipped: Counter[str] = Counter()

@@ -80,6 +80,7 @@ _ONLY_FOR = {
     "header": ("source_code", "repository"),
     "template": ("instructions", "chat"),
     "order": ("repository",),
+    "language": ("source_code", "repository", "notebook_scripts", *COMMITS),
 }
 """Keys that mean something for some formats alone."""
 
@@ -102,6 +103,21 @@ def open_source(source: Source, index: int) -> Reader:
         raise UserError(str(error)) from error
     except OSError as error:
         raise UserError(f"{error.filename}: cannot be read: {error.strerror}") from error
+
+
+def refuse_overlaps(sources: Sequence[Source], readers: Sequence[Reader]) -> None:
+    """Raise UserError where whole repositories are read beside parts of the same ones.
+
+    Parts are held out, and would stand in the repository's own document.
+    """
+    whole = {r.repo for s, r in zip(sources, readers, strict=True) if s.format == "repository"}
+    for source, reader in zip(sources, readers, strict=True):
+        if source.format in ("repository", *ROWS_ONLY) or reader.repo not in whole:
+            continue
+        raise UserError(
+            f"data.sources: {reader.repo} is read as a repository and as {source.format}: files "
+            "that one holds out would be trained on in the other; leave one of them out"
+        )
 
 
 def sentinels_of_format(source: Source) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ class CorpusSummary:
     redacted: Mapping[str, int] = field(default_factory=dict)
     """Kind of personal data -> how often it was replaced."""
     left_out: Mapping[str, int] = field(default_factory=dict)
-    """What kept documents lost: pictures of notebooks, messages of bots, ..."""
+    """What readers left out of documents: pictures of notebooks, messages of bots, ..."""
 
     @property
     def benchmark_drops(self) -> dict[str, int]:

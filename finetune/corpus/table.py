@@ -26,7 +26,7 @@ def summary_table(summary: CorpusSummary, tokens: Tokens | None) -> "Group":
     counts = (
         ("Dropped, because", "Documents", summary.drops),
         ("Passed over in listing", "Files or folders", summary.skipped),
-        ("Left out of kept documents", "Times", summary.left_out),
+        ("Left out of documents", "Times", summary.left_out),
         ("Replaced in texts", "Times", summary.redacted),
     )
     tables += [_counted(*one) for one in counts if one[2]]

@@ -14,8 +14,8 @@ from finetune.tokenizer import CodeTokenizer
 def token_counts(file: Path, tokenizer: CodeTokenizer) -> dict[str, dict[str, int]]:
     """`languages` and `licences` of a corpus file, each with its tokens, the most first.
 
-    The corpus is tokenised where that was not done before. Sentinels and the ends of documents
-    that training adds are not counted.
+    The corpus is tokenised where that was not done before. The sentinels of formats count; those
+    of fill-in-the-middle and the ends of documents, which training adds, do not.
     """
     corpus = open_corpus(file, tokenizer)
     tokens = corpus.rows["tokens"].astype(np.float64)

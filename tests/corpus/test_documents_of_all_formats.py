@@ -17,6 +17,7 @@ from finetune.run_folder import RunFolder, read_lines
 from finetune.sequences import Encoder, Rule, block_stream, open_corpus, tokenise
 from finetune.tokenizer import CodeTokenizer
 from tests.corpus.test_prepare_corpus import data, prepare_corpus, write
+from tests.corpus.test_sources import git
 
 CODE = "def f(x):\n    return x + 1\n\ndef g(y):\n    return f(y)\n"
 
@@ -115,3 +116,46 @@ def test_bytes_of_a_split_answer_leave_out_its_first_token_too(tiny_tokenizer):
     measured = measuring_set(tokenise([two], Encoder(tokenizer)), "left_to_right", 64, 10_000)
     labels = [i for block in measured.blocks for i in block.labels.tolist() if i >= 0]
     assert measured.bytes == len(tokenizer.decode(labels).encode())
+
+
+def repository_of(root):
+    """Thirty files, each of which a second commit changes."""
+    git(root, "init", "-q", "-b", "main")
+    for number in (1, 2):
+        files = {
+            f"pkg{at}/a.py": f"def f_{at}(x):\n    return x + {at * number}\n".encode()
+            for at in range(30)
+        }
+        write(root, files)
+        git(root, "add", "-A")
+        git(root, "commit", "-q", "-m", f"Version {number}")
+    return str(root)
+
+
+def test_commits_of_a_file_that_is_held_out_are_held_out(tmp_path):
+    (tmp_path / "lib").mkdir()
+    path = repository_of(tmp_path / "lib")
+    recipe = data({"path": path}, {"path": path, "format": "git_commits"}, holdout=0.2)
+    run = RunFolder(tmp_path / "run")
+    prepare_corpus(recipe, run)
+    held = {one.path for one in read_documents(run.holdout_corpus)}
+    trained = {one.path for one in read_documents(run.train_corpus)}
+    assert len(held) >= 5
+    assert held & trained == set()
+
+
+def test_a_repository_beside_its_own_files_is_refused(tmp_path):
+    path = str(write(tmp_path / "lib", {"a.py": b"a = 1\n", "b.py": b"b = 1\n"}))
+    recipe = data({"path": path}, {"path": path, "format": "repository"})
+    with pytest.raises(UserError, match="lib is read as a repository and as source_code"):
+        prepare_corpus(recipe, RunFolder(tmp_path / "run"))
+
+
+def test_a_header_holds_no_address(tmp_path):
+    files = {f"jane.doe@acme.org/{at}.py": f"x = {at}\n".encode() for at in range(5)}
+    root = write(tmp_path / "lib", files)
+    run = RunFolder(tmp_path / "run")
+    prepare_corpus(data({"path": str(root), "header": 1.0}, holdout=0.2), run)
+    texts = [one.text for one in read_documents(run.train_corpus)]
+    assert all(text.startswith("lib<EMAIL>/") for text in texts)
+    assert texts

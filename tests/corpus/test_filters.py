@@ -13,11 +13,6 @@ def test_a_file_may_have_as_many_characters_as_allowed(length, kept):
     assert (filters.too_long("é" * length, LIMITS) is None) is kept
 
 
-@pytest.mark.parametrize(("size", "kept"), [(160, True), (161, False)])
-def test_a_file_too_large_for_its_characters_is_not_read(size, kept):
-    assert (filters.too_large(size, LIMITS) is None) is kept
-
-
 @pytest.mark.parametrize(("text", "kept"), [("a" * 8 + "\r\n", True), ("a" * 9 + "\n", False)])
 def test_a_line_end_does_not_count_in_the_longest_line(text, kept):
     assert (filters.longest_line(text, LIMITS) is None) is kept

@@ -204,6 +204,7 @@ def test_a_folder_that_datasets_can_load_is_a_dataset(tmp_path):
         ({"format": "github_issues", "path": "x.txt"}, "github_issues are read from rows"),
         ({"format": "git_commits", "package": "rich"}, "has no history"),
         ({"format": "chat", "path": "a.jsonl", "header": 0.2}, "`header` is for source_code"),
+        ({"format": "notebooks", "path": ".", "language": "python"}, "`language` is for source"),
         ({"format": "source_code", "path": ".", "split": "train"}, "`split` is of a `dataset`"),
         ({"format": "source_code", "path": ".", "columns": {"text": "a"}}, "`columns` are of rows"),
         ({"format": "repository", "path": "a.jsonl"}, "repository are not read from rows"),

@@ -37,6 +37,13 @@ def redact(document: Document) -> tuple[Document, Counter[str]]:
     return document.edited(edits), Counter(one.kind for _, _, one in found)
 
 
+def redacted(text: str) -> str:
+    """A short text, such as a path, without what `find` finds."""
+    for one in reversed(find(text)):
+        text = text[: one.start] + one.replacement + text[one.end :]
+    return text
+
+
 def find(text: str) -> list[Finding]:
     """What is to be replaced in a text: sorted, not overlapping.
 
