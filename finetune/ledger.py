@@ -27,7 +27,13 @@ SEQUENCE_KEYS = ("fim", "labels")
 """Keys of a source that say how its documents are written: training reads them, not `prepare`."""
 
 FREE_KEYS = frozenset(
-    {"train.workers", "train.micro_batch", "train.checkpoint_every", "train.keep_checkpoints"}
+    {
+        "data.workers",
+        "train.workers",
+        "train.micro_batch",
+        "train.checkpoint_every",
+        "train.keep_checkpoints",
+    }
 )
 """What may change under a run: how the work is divided, and how often it is stored."""
 

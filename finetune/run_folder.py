@@ -200,6 +200,20 @@ def digest_of(value: Any) -> str:
     return hashlib.blake2b(canonical.encode(), digest_size=8).hexdigest()
 
 
+_HELD: set[IO[str]] = set()
+"""Files of the locks that this process holds."""
+
+
+def _let_go() -> None:
+    """In a child that was forked: a lock belongs to all who hold its file, and a child may outlive
+    a parent that was killed, as the manager of datatrove's executor does."""
+    for file in _HELD:
+        file.close()
+
+
+os.register_at_fork(after_in_child=_let_go)
+
+
 @contextmanager
 def locked(run: RunFolder, name: str = "run") -> Iterator[None]:
     """Hold a run folder for one process. Raises UserError where another process holds it.
@@ -216,4 +230,8 @@ def locked(run: RunFolder, name: str = "run") -> Iterator[None]:
             raise UserError(
                 f"{run.path}: another process is working on this run; wait for it or stop it"
             ) from None
-        yield
+        _HELD.add(file)
+        try:
+            yield
+        finally:
+            _HELD.discard(file)

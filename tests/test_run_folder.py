@@ -1,8 +1,11 @@
 """Writes that are whole or not there, digests, and one writer per run."""
 
 import hashlib
+import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -186,3 +189,25 @@ def test_a_whole_folder_is_readable_by_others(tmp_path):
     with whole_folder(tmp_path / "merged") as folder:
         (folder / "weights").touch(mode=0o600)
     assert (tmp_path / "merged" / "weights").stat().st_mode & 0o077
+
+
+def test_a_lock_does_not_live_on_in_a_child(tmp_path):
+    """A manager or worker that was forked may outlive a parent that was killed."""
+    run = RunFolder(tmp_path / "run")
+    run.path.mkdir()
+    said, says = os.pipe()
+    with locked(run):
+        child = os.fork()
+        if child == 0:
+            os.write(says, b"!")
+            time.sleep(20)
+            os._exit(0)
+        os.read(said, 1)  # the child is on its way
+    try:
+        with locked(run):
+            pass
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(said)
+        os.close(says)

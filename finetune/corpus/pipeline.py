@@ -18,7 +18,9 @@ folder on a disk that the machines share.
 """
 
 import json
+import os
 import pickle
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -195,16 +197,23 @@ class Written:
                 sketches.append(_sketch(one, chain.source.format, plan.is_compared))
                 yield chain.with_header(one)
 
-        file = partial(shard_file, self.folder, shard.number)
+        # Aside and renamed: a worker whose parent was killed may be at the same shard.
+        aside = self.folder / f".{os.getpid()}"
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir()
+        file = partial(shard_file, aside, shard.number)
         write_documents(file("parquet"), documents())
         file("drops.jsonl").write_text(
             "".join(json.dumps(vars(drop), ensure_ascii=False) + "\n" for drop in drops),
             encoding="utf-8",
         )
-        Sketches.of(sketches).save(shard_stem(self.folder, shard.number))
+        Sketches.of(sketches).save(shard_stem(aside, shard.number))
         np.save(file("digests.npy"), np.array(digests, dtype=DIGEST))
         counts = {"redacted": shard.redacted, "left_out": shard.left_out}
-        write_text(file("json"), json.dumps(counts))
+        for one in aside.iterdir():
+            one.replace(self.folder / one.name)
+        aside.rmdir()
+        write_text(shard_file(self.folder, shard.number, "json"), json.dumps(counts))
 
 
 def _sketch(document: Document, format_: str, is_compared: bool) -> Sketch:

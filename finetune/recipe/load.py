@@ -51,8 +51,10 @@ def _contradictions(recipe: Recipe) -> list[Problem]:
     found = []
     for index, source in enumerate(recipe.data.sources):
         key: KeyPath = ("data", "sources", index)
-        if (source.path is None) == (source.package is None):
-            found.append(Problem(key, "needs exactly one of `path` and `package`"))
+        given = [source.path, source.package, source.dataset]
+        if sum(one is not None for one in given) != 1:
+            message = "needs exactly one of `path`, `package` and `dataset`"
+            found.append(Problem(key, message))
     if isinstance(recipe.base, EarlierRun) and recipe.base.run == recipe.name:
         found.append(Problem(("base", "run"), "is this run itself; name an earlier one"))
     if all(source.weight == 0 for source in recipe.data.sources):
@@ -98,6 +100,14 @@ def _paths(values: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, KeyPat
     for index, source in enumerate(sources if isinstance(sources, list) else []):
         if isinstance(source, dict) and isinstance(source.get("path"), str):
             yield source, "path", ("data", "sources", index, "path")
+    curate, evaluate = (
+        data.get("curate") if isinstance(data, dict) else None,
+        values.get("evaluate"),
+    )
+    if isinstance(curate, dict) and isinstance(curate.get("opt_out"), str):
+        yield curate, "opt_out", ("data", "curate", "opt_out")
+    if isinstance(evaluate, dict) and isinstance(evaluate.get("benchmarks"), str):
+        yield evaluate, "benchmarks", ("evaluate", "benchmarks")
     if isinstance(publish, dict) and isinstance(publish.get("hub"), str):
         yield publish, "hub", ("publish", "hub")
     if isinstance(base, str) and is_folder(base):

@@ -183,3 +183,17 @@ def test_the_example_for_clusters_gives_the_corpus_of_prepare(folder, tmp_path):
     other = RunFolder(tmp_path / "a")
     assert other.train_corpus.read_bytes() == run_folder.train_corpus.read_bytes()
     assert other.drops.read_text() == run_folder.drops.read_text()
+
+
+def test_a_shard_of_a_process_that_was_orphaned_harms_nobody(folder, tmp_path):
+    """A worker whose parent was killed may write the shard that the next run writes too."""
+    work = planned(data_of(folder), tmp_path / "run")
+    run(work, 1)
+    whole = contents(work)
+    (work / "00001.json").unlink()
+    shards = steps(work)[1](steps(work)[0](None, 0, 1), 0, 1)
+    orphan = next(iter(shards))  # is at it still
+    run(work, 1)
+    assert contents(work) == whole
+    list(orphan.outcomes)
+    assert [path.name for path in work.iterdir() if path.name.startswith(".")] == []

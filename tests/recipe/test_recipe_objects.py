@@ -152,3 +152,15 @@ def test_a_base_is_a_folder_where_it_cannot_be_a_hub_id(text):
 @pytest.mark.parametrize("text", ["bigcode/starcoderbase", "gpt2", "me/my-model.v1_2"])
 def test_owner_slash_name_is_a_hub_id(text):
     assert not is_folder(text)
+
+
+def test_a_source_may_be_a_dataset_alone(load, recipe_text):
+    source = "[{format: source_code, dataset: owner/name}]"
+    assert load(recipe_text, f"data.sources={source}").data.sources[0].dataset == "owner/name"
+
+
+def test_paths_of_curation_and_benchmarks_are_relative_to_the_recipe(load, recipe_text):
+    paths = ("data.curate.opt_out=out.txt", "evaluate.benchmarks=tasks")
+    recipe = load(recipe_text, *paths)
+    assert Path(recipe.data.curate.opt_out).is_absolute()
+    assert Path(recipe.evaluate.benchmarks).is_absolute()

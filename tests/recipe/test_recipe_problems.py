@@ -113,13 +113,13 @@ def test_weights_that_leave_no_share_to_a_source_without_one_are_refused(refusal
 
 def test_a_source_is_a_path_or_a_package_and_not_both(refusal, recipe_text):
     assert refusal(recipe_text.replace("path: src", "path: src, package: rich")) == [
-        "r.yaml:5: data.sources.0: needs exactly one of `path` and `package`"
+        "r.yaml:5: data.sources.0: needs exactly one of `path`, `package` and `dataset`"
     ]
 
 
 def test_a_source_that_is_neither_path_nor_package_is_refused(refusal, recipe_text):
     assert refusal(recipe_text.replace(", path: src", "")) == [
-        "r.yaml:5: data.sources.0: needs exactly one of `path` and `package`"
+        "r.yaml:5: data.sources.0: needs exactly one of `path`, `package` and `dataset`"
     ]
 
 
