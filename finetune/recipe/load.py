@@ -51,8 +51,8 @@ def _contradictions(recipe: Recipe) -> list[Problem]:
     found = []
     for index, source in enumerate(recipe.data.sources):
         key: KeyPath = ("data", "sources", index)
-        given = [source.path, source.package, source.dataset]
-        if sum(one is not None for one in given) != 1:
+        places = [source.path, source.package, source.dataset]
+        if sum(place is not None for place in places) != 1:
             message = "needs exactly one of `path`, `package` and `dataset`"
             found.append(Problem(key, message))
     if isinstance(recipe.base, EarlierRun) and recipe.base.run == recipe.name:
