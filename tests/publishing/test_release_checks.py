@@ -134,3 +134,8 @@ def test_shards_and_index_must_agree(release):
 def test_a_switched_off_cache_is_refused(release):
     edit(release / "config.json", use_cache=False)
     assert "`use_cache` is false" in refusal(release)
+
+
+def test_bits_of_a_training_index_that_spell_a_path_are_no_finding(release):
+    (release / "training_index.bloom").write_bytes(b"\x00~/\xffab\xfe /home/me/x \x01")
+    check_release(release, "merged")
