@@ -1,12 +1,24 @@
-"""Runs the pipeline over a plan on this machine's cores, with a bar that shows how far it is."""
+"""Runs the pipeline over a plan on this machine's cores, with a bar that shows how far it is.
+
+Each process is one task of datatrove's local executor. They are started here and not by its pool,
+which waits for ever for a process that was killed.
+"""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.connection import wait
 from pathlib import Path
 from threading import Event, Thread
+from traceback import format_exception
+from typing import TYPE_CHECKING, Any
 
 from finetune.corpus.pipeline import is_whole, load_plan, steps
+from finetune.errors import Failed, UserError
+
+if TYPE_CHECKING:
+    from multiprocessing.context import SpawnProcess
 
 POLL = 0.2
 """Seconds between two looks at what is done."""
@@ -16,28 +28,84 @@ def execute(folder: Path, workers: int) -> None:
     """Write every shard of the plan in `folder` that is not whole yet.
 
     `workers` processes, 0 for one per core. They change nothing in what is written. Raises whatever
-    a step raises; the shards that were finished stay, and the next call goes on from there.
+    a step raises, and Failed where a process was killed; the shards that were finished stay, and
+    the next call goes on from there.
     """
     num_shards = len(load_plan(folder).shards)
     left = sum(not is_whole(folder, shard) for shard in range(num_shards))
     if not left:
         return
-    cores = workers or len(os.sched_getaffinity(0))
+    count = min(workers or len(os.sched_getaffinity(0)), left)
     with progress(folder, num_shards):
-        _run(folder, num_shards, min(cores, left))
+        if count == 1:
+            run_task(folder, 0, 1)
+        else:
+            _run_side_by_side(folder, count)
 
 
-def _run(folder: Path, num_shards: int, workers: int) -> None:
+def run_task(folder: Path, rank: int, tasks: int) -> None:
+    """One task of several, on datatrove's local executor, in this process."""
     from datatrove.executor.local import LocalPipelineExecutor
 
     # What is done is known by the shards themselves: datatrove's own marks outlive a changed plan.
     LocalPipelineExecutor(
         steps(folder),
-        tasks=num_shards,
-        workers=workers,
+        tasks=tasks,
+        workers=1,
+        local_tasks=1,
+        local_rank_offset=rank,
         logging_dir=str(folder / "logs"),
         skip_completed=False,
     ).run()
+
+
+def _run_side_by_side(folder: Path, count: int) -> None:
+    """`count` tasks, each in a process of its own; the first that fails ends the others."""
+    context = get_context("spawn")
+    errors = context.SimpleQueue()
+    processes = [
+        context.Process(target=_child, args=(folder, rank, count, errors), daemon=True)
+        for rank in range(count)
+    ]
+    try:
+        for process in processes:
+            process.start()
+        running = list(processes)
+        while running:
+            wait([process.sentinel for process in running])
+            for process in [one for one in running if one.exitcode is not None]:
+                running.remove(process)
+                if process.exitcode:
+                    raise _failure(process, errors)
+    finally:
+        for process in processes:
+            if process.pid is not None:
+                process.terminate()
+                process.join()
+
+
+def _child(folder: Path, rank: int, tasks: int, errors: Any) -> None:
+    try:
+        run_task(folder, rank, tasks)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except Exception as error:
+        if not isinstance(error, UserError):  # where it was raised is not pickled with it
+            error.add_note("".join(format_exception(error)))
+        errors.put(error)
+        raise SystemExit(1) from None
+
+
+def _failure(process: "SpawnProcess", errors: Any) -> Exception:
+    if not errors.empty():
+        error: Exception = errors.get()
+        return error
+    code = process.exitcode or 0
+    how = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
+    return Failed(
+        f"prepare: a process that read and curated {how}; where memory was short, fewer "
+        "`data.workers` need less. What was finished stays: run it again to go on"
+    )
 
 
 @contextmanager
@@ -54,10 +122,10 @@ def progress(folder: Path, num_shards: int) -> Iterator[None]:
         return
     over = Event()
 
-    def watch(task: "int") -> None:
+    def watch(task: Any) -> None:
         while not over.wait(POLL):
             done = sum(is_whole(folder, shard) for shard in range(num_shards))
-            bar.update(task, completed=done)  # type: ignore[arg-type]
+            bar.update(task, completed=done)
 
     with bar:
         thread = Thread(target=watch, args=(bar.add_task("", total=num_shards),))

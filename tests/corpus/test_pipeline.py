@@ -148,15 +148,7 @@ def test_a_step_that_fails_logs_no_text_of_the_corpus(folder, tmp_path):
     """loguru, by which datatrove logs, prints the values of variables beside a traceback."""
     (folder / "m00.py").write_text(code(0) + "# SECRET-OF-THE-CORPUS\n")
     work = planned(data_of(folder), tmp_path / "run")
-    script = tmp_path / "failing.py"
-    script.write_text(FAILING)
-    done = subprocess.run(
-        [sys.executable, str(script), str(work)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-    )
+    done = run_script(FAILING, work, tmp_path)
     assert "RuntimeError: a step failed" in done.stderr
     assert "SECRET-OF-THE-CORPUS" not in done.stderr + done.stdout
     logs = [file.read_text() for file in work.rglob("*.log")]
@@ -197,3 +189,71 @@ def test_a_shard_of_a_process_that_was_orphaned_harms_nobody(folder, tmp_path):
     assert contents(work) == whole
     list(orphan.outcomes)
     assert [path.name for path in work.iterdir() if path.name.startswith(".")] == []
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from finetune.corpus import execute
+from finetune.errors import Failed
+
+run_task = execute.run_task
+
+def dies(folder, rank, tasks):
+    if rank == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    run_task(folder, rank, tasks)
+
+execute.run_task = dies
+if __name__ == "__main__":
+    try:
+        execute.execute(Path(sys.argv[1]), 2)
+    except Failed as error:
+        print(error)
+"""
+
+
+def run_script(text, work, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(text)
+    return subprocess.run(
+        [sys.executable, str(script), str(work)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+
+
+def test_a_process_that_is_killed_ends_the_run_with_a_sentence(folder, tmp_path):
+    work = planned(data_of(folder), tmp_path / "run")
+    done = run_script(KILLED, work, tmp_path)
+    assert "a process that read and curated was ended by signal 9" in done.stdout, done.stderr
+    run(work, 1)
+    whole = planned(data_of(folder), tmp_path / "other")
+    run(whole, 1)
+    assert contents(work) == contents(whole)
+
+
+RAISING = """
+import sys
+from pathlib import Path
+from finetune.corpus import chain, execute
+from finetune.errors import UserError
+
+def fail(document):
+    raise UserError("one message")
+
+chain.redact = fail
+if __name__ == "__main__":
+    try:
+        execute.execute(Path(sys.argv[1]), 2)
+    except UserError as error:
+        print("caught:", error)
+"""
+
+
+def test_what_a_step_raises_in_a_process_is_raised_here(folder, tmp_path):
+    done = run_script(RAISING, planned(data_of(folder), tmp_path / "run"), tmp_path)
+    assert (done.stdout, done.stderr) == ("caught: one message\n", "")
