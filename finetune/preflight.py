@@ -13,6 +13,7 @@ from finetune.corpus.reader import open_source, refuse_overlaps, sentinels_of_fo
 from finetune.errors import UserError
 from finetune.families import STARCODER_SPECIAL_TOKENS, WITHOUT_FLEX_ATTENTION, target_problem
 from finetune.grammars import languages
+from finetune.ledger import Ledger
 from finetune.licences import (
     check_licence_id,
     derivative_licence,
@@ -37,7 +38,7 @@ class Findings:
 def inspect(recipe: Recipe, run: RunFolder) -> Findings:
     """Everything that can be said of a valid recipe before it runs."""
     findings = Findings()
-    _inspect_sources(recipe, findings)
+    _inspect_sources(recipe, findings, is_prepared=Ledger(run).is_done("prepare"))
     _inspect_curation(recipe, findings)
     _inspect_scratch(recipe, findings)
     try:
@@ -75,7 +76,7 @@ def refuse_missing_base(loaded: LoadedRecipe, run: RunFolder) -> None:
             raise loaded.error([Problem(("base",), _not_here(loaded.recipe, facts))])
 
 
-def _inspect_sources(recipe: Recipe, findings: Findings) -> None:
+def _inspect_sources(recipe: Recipe, findings: Findings, *, is_prepared: bool) -> None:
     sources, readers = [], []
     for index, source in enumerate(recipe.data.sources):
         if source.dataset is not None:
@@ -84,7 +85,10 @@ def _inspect_sources(recipe: Recipe, findings: Findings) -> None:
         try:
             reader = open_source(source, index)
         except UserError as error:
-            findings.problems.append(Problem(("data", "sources", index), str(error)))
+            if is_prepared:
+                findings.notes.append(f"read before, and not looked at again: {error}")
+            else:
+                findings.problems.append(Problem(("data", "sources", index), str(error)))
             continue
         sources.append(source)
         readers.append(reader)

@@ -8,7 +8,7 @@ work are imported inside the stages: this module costs nothing to load.
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,8 @@ class Job:
     overrides: tuple[str, ...]
     despite_gate: bool = False
     """Release although the evaluation's gate did not pass."""
+    redo: str | None = None
+    """A stage that is done again although it is done."""
 
     @property
     def recipe(self) -> Recipe:
@@ -73,15 +75,21 @@ def prepare(job: Job) -> None:
     from finetune.inventory import take_inventory
 
     data = job.recipe.data
-    contamination = what_to_avoid(data.curate, job.recipe.evaluate.benchmarks)
-    readers = [open_source(source, index) for index, source in enumerate(data.sources)]
-    inputs = inputs_of(data, readers, contamination)
+    try:
+        contamination = what_to_avoid(data.curate, job.recipe.evaluate.benchmarks)
+        readers = [open_source(source, index) for index, source in enumerate(data.sources)]
+        inputs = inputs_of(data, readers, contamination)
+    except UserError as error:
+        if job.redo == "prepare" or not job.ledger.is_done("prepare"):
+            raise
+        print(f"prepare: what it read cannot be looked at again: {error}", file=sys.stderr)
+        inputs = job.ledger.records()["prepare"]["inputs"]
     basis = basis_of("prepare", job.recipe, inputs)
     if _is_done(job, "prepare", basis):
         return
     with job.ledger.recording("prepare", basis) as outcome:
-        write_text(job.run.recipe, as_yaml(job.recipe))
         summary = prepare_corpus(data, job.run, contamination)
+        write_text(job.run.recipe, as_yaml(job.recipe))
         outcome.summary = (
             f"{summary.train.documents} documents to train on, {summary.holdout.documents} held "
             f"out, {sum(summary.drops.values())} dropped"
@@ -301,7 +309,8 @@ STAGES: dict[str, Callable[[Job], None]] = {
 def run_stages(job: Job, stages: Sequence[str], redo: str | None = None) -> None:
     """These stages in order, and the report after each.
 
-    `redo` clears a stage and what follows it first.
+    `redo` clears a stage and what follows it first; `prepare` is done anew before anything goes,
+    for its sources may not be what they were.
     """
     from finetune.training.launch import settle_device
 
@@ -312,7 +321,11 @@ def run_stages(job: Job, stages: Sequence[str], redo: str | None = None) -> None
     with locked(job.run):
         if redo:
             with locked(job.run, "train"):  # a training started by hand holds this one alone
-                clear(job, redo)
+                if redo == "prepare":
+                    prepare(replace(job, redo=redo))
+                    stages = [name for name in stages if name != redo]
+                clear(job, "train" if redo == "prepare" else redo)
+            report(job)
         for name in stages:
             STAGES[name](job)
             report(job)
@@ -342,14 +355,6 @@ def clear(job: Job, stage: str) -> None:
     """Forget `stage` and those after it, and delete what they left."""
     run = job.run
     left = {
-        "prepare": [
-            run.train_corpus.parent,
-            run.base,
-            run.manifest,
-            run.drops,
-            run.corpus_summary,
-            run.trace,
-        ],
         "train": [run.checkpoints, run.adapter, run.model, run.log],
         "merge": [run.merged],
         "evaluate": [run.scores],
@@ -372,6 +377,8 @@ def _inputs(job: Job, *stages: str) -> dict[str, str]:
 
 def _is_done(job: Job, stage: str, basis: Basis) -> bool:
     """Whether `stage` is done on the same basis. Raises UserError where the basis changed."""
+    if job.redo == stage:
+        return False
     job.ledger.refuse_changes(stage, basis)
     if job.ledger.is_done(stage):
         print(f"{stage}: done before", file=sys.stderr, flush=True)
