@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from finetune.base import BaseFacts, base_facts
+from finetune.corpus.opt_out import read_opt_out
 from finetune.corpus.reader import open_source, refuse_overlaps, sentinels_of_format
 from finetune.errors import UserError
 from finetune.families import STARCODER_SPECIAL_TOKENS, WITHOUT_FLEX_ATTENTION, target_problem
@@ -104,7 +105,12 @@ def _inspect_curation(recipe: Recipe, findings: Findings) -> None:
     if curate.opt_out is not None and not Path(curate.opt_out).expanduser().is_file():
         message = f"{curate.opt_out}: there is no such file; create it or mend the path"
         findings.problems.append(Problem(("data", "curate", "opt_out"), message))
-    if curate.licences != "any":
+    elif curate.opt_out is not None:
+        try:
+            read_opt_out(Path(curate.opt_out).expanduser())
+        except UserError as error:
+            findings.problems.append(Problem(("data", "curate", "opt_out"), str(error)))
+    if curate.licences != ("any",):
         from finetune.corpus.licensing import permitted  # its list takes a tenth of a second
 
         try:
@@ -117,7 +123,7 @@ def _inspect_curation(recipe: Recipe, findings: Findings) -> None:
         findings.problems.append(Problem(("evaluate", "benchmarks"), str(error)))
         return
     here = available(folder) if folder else []
-    if curate.decontaminate == "all":
+    if curate.decontaminate == ("all",):
         if not here:
             findings.notes.append(
                 "no benchmark is at hand, so the corpus is compared with none: name their folder "
@@ -128,7 +134,8 @@ def _inspect_curation(recipe: Recipe, findings: Findings) -> None:
         try:
             find_task(name)
             if name not in here:
-                raise UserError(f"{name}: its files are not in {folder or 'evaluate.benchmarks'}")
+                where = folder or "a folder of benchmarks: name it as evaluate.benchmarks"
+                raise UserError(f"{name}: its files are not in {where}")
         except UserError as error:
             key = ("data", "curate", "decontaminate", index)
             findings.problems.append(Problem(key, str(error)))

@@ -63,6 +63,18 @@ def test_a_benchmark_that_is_not_there_is_a_problem(found, tmp_path):
     assert "did you mean `humaneval`?" in problems["data.curate.decontaminate.1"]
 
 
+def test_a_line_of_the_opt_out_file_that_is_no_entry_is_a_problem(found, tmp_path):
+    (tmp_path / "out.txt").write_text("ownr: ann\n")
+    problems = found(f"data.curate.opt_out={tmp_path / 'out.txt'}")[0]
+    assert "did you mean `owner: ann`?" in problems["data.curate.opt_out"]
+
+
+def test_a_mistake_in_the_licences_is_a_problem(found):
+    problems = found("data.curate.licences=permisive")[0]
+    assert "`permisive`" in problems["data.curate.licences"]
+    assert "did you mean `permissive`" in problems["data.curate.licences"]
+
+
 def test_an_opt_out_file_that_is_missing_is_a_problem(found):
     problems = found("data.curate.opt_out=gone.txt")[0]
     assert "there is no such file" in problems["data.curate.opt_out"]

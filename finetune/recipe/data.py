@@ -122,8 +122,14 @@ class Source(BaseModel):
     """Labels of this source, where they differ from `sequences.labels`."""
 
 
-def _names(value: Any) -> Any:
-    return value if isinstance(value, str) else frozen(value)
+def _listed(value: Any) -> Any:
+    """A single name is a list of one."""
+    return (value,) if isinstance(value, str) else frozen(value)
+
+
+NameOrNames = Annotated[
+    tuple[str, ...], BeforeValidator(_listed, json_schema_input_type=str | list[str])
+]
 
 
 class Curate(BaseModel):
@@ -138,9 +144,7 @@ class Curate(BaseModel):
     """Longest line of a source file, in characters."""
     min_alphanumeric: Share = 0.25
     """Least share of letters and digits among a source file's characters."""
-    licences: Annotated[Literal["any", "permissive"] | tuple[str, ...], BeforeValidator(_names)] = (
-        "any"
-    )
+    licences: NameOrNames = ("any",)
     """`permissive`: MIT, Apache-2.0, BSD, ISC and their like, and nothing whose licence is unknown;
     or a list of SPDX ids; or `any`, for code that is yours."""
     opt_out: str | None = None
@@ -150,7 +154,7 @@ class Curate(BaseModel):
     null keeps both."""
     personal_data: Literal["redact", "keep"] = "redact"
     """Replace e-mail and IP addresses, keys, passwords, and names in author fields."""
-    decontaminate: Annotated[Literal["all"] | tuple[str, ...], BeforeValidator(_names)] = "all"
+    decontaminate: NameOrNames = ("all",)
     """Evaluation tasks whose text may not be learned: `all` that are at hand, or a list of names;
     an empty list turns it off. See `evaluate.benchmarks`."""
 

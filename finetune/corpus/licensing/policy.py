@@ -93,7 +93,7 @@ def _licence(name: str) -> str:
         return known
     from difflib import get_close_matches
 
-    near = get_close_matches(name, permissive(), n=1, cutoff=0.5)
+    near = get_close_matches(name, [PERMISSIVE, ANY, *permissive()], n=1, cutoff=0.5)
     hint = f"did you mean `{near[0]}`?" if near and not known else "list each licence by itself"
     raise UserError(
         f"licences: `{name}` is not the SPDX id of one licence; {hint} (`permissive` and `any` are "
