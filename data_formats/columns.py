@@ -27,6 +27,7 @@ def resolve_columns(
     for shape in shapes:
         if set(shape.values()) <= set(available):
             return {**shape, **named}
+    _refuse_no_columns(available, where)
     forms = "; ".join(", ".join(shape.values()) for shape in shapes)
     raise ValueError(
         f"{where}: its columns ({', '.join(available)}) are of no known form ({forms}); name them "
@@ -36,6 +37,8 @@ def resolve_columns(
 
 def check_columns(available: Sequence[str], named: Mapping[str, str], where: str) -> None:
     """Raise ValueError that tells every column of `named` (field: column) that is not there."""
+    if named:
+        _refuse_no_columns(available, where)
     missing = []
     for field, column in named.items():
         if column not in available:
@@ -44,6 +47,13 @@ def check_columns(available: Sequence[str], named: Mapping[str, str], where: str
             missing.append(f"no column `{column}` for `{field}`{hint}")
     if missing:
         raise ValueError(f"{where}: {'; '.join(missing)}; columns here: {', '.join(available)}")
+
+
+def _refuse_no_columns(available: Sequence[str], where: str) -> None:
+    if not available:
+        raise ValueError(
+            f"{where}: its first rows hold no column; it is empty, cut off, or no table of rows"
+        )
 
 
 def stated(values: Mapping[str, Any], field: str) -> str | None:

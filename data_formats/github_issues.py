@@ -59,7 +59,12 @@ def issue_columns(available: Sequence[str], named: Mapping[str, str], where: str
     """Which column holds which of FIELDS; raises ValueError, beginning with `where`."""
     columns = resolve_columns(available, named, fields=FIELDS, shapes=({},), where=where)
     needed = {field: columns.get(field, field) for field in ("title", "body", "number")}
-    check_columns(available, needed, where)
+    missing = [field for field, column in needed.items() if column not in available]
+    try:
+        check_columns(available, needed, where)
+    except ValueError as error:
+        example = ", ".join(f"{field}: ..." for field in missing)
+        raise ValueError(f"{error}; name them with `columns: {{{example}}}`") from error
     return columns
 
 

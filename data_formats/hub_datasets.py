@@ -33,6 +33,11 @@ def opened(
         raise ValueError(f"dataset `{dataset}`: {_why(dataset, error)}") from error
 
 
+def is_saved(folder: Path) -> bool:
+    """Whether `save_to_disk` wrote it, one split or several: `load_dataset` does not read those."""
+    return any((folder / name).is_file() for name in ("state.json", "dataset_dict.json"))
+
+
 def pinned(dataset: str, subset: str | None, revision: str | None) -> str | None:
     """The commit that `revision` stands for now; as given for a local folder.
 
@@ -84,6 +89,8 @@ def columns_in(split: Any) -> list[str]:
 def _why(dataset: str, error: Exception) -> str:
     import datasets
 
+    if is_saved(Path(dataset)):
+        return "was written by `save_to_disk`; give its folder, or that of one split, as `path:`"
     if datasets.config.HF_HUB_OFFLINE and not Path(dataset).exists():
         remedy = "HF_HUB_OFFLINE is set: fetch it once without, and not streaming"
     else:

@@ -31,6 +31,8 @@ SURROGATE = "line with half of a surrogate pair, which is no character"
 ENDS_EARLY = "compressed file ends early"
 DAMAGED = "compressed file is damaged from here on"
 
+PACKED = (".gz", ".zst")
+"""Suffixes of compressed files."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 GZIP = re.compile(rb"\x1f\x8b")
 ZSTANDARD = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")  # a frame, or one to skip
@@ -39,7 +41,7 @@ _SURROGATES = re.compile(rb"\\u[dD][89a-fA-F]")
 
 def is_compressed(file: Path) -> bool:
     """Whether its name says so: such a file can be read from its beginning only."""
-    return file.suffix in (".gz", ".zst")
+    return file.suffix in PACKED
 
 
 def line_ranges(file: Path, part_bytes: int) -> Iterator[Range]:

@@ -205,12 +205,12 @@ def _files(path: Path) -> tuple[Path, list[tuple[Path, str]]]:
 
 def _saved(folder: Path) -> list[Path] | None:
     """The files of a dataset that `save_to_disk` wrote, in its order; None where it is none."""
+    if not hub_datasets.is_saved(folder):
+        return None
     if (folder / "dataset_dict.json").is_file():
         splits = json.loads((folder / "dataset_dict.json").read_bytes())["splits"]
         raise ValueError(f"{folder}: holds several splits; give one: {', '.join(splits)}")
     state = folder / "state.json"
-    if not state.is_file():
-        return None
     listed = json.loads(state.read_bytes()).get("_data_files")
     return listed and [folder / Path(one["filename"]).name for one in listed]
 

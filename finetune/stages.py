@@ -134,11 +134,13 @@ def preview_stream(job: Job) -> "BlockStream":
 
 def train(job: Job) -> None:
     """Start the launcher that the recipe's engine names, unless training is done."""
+    from finetune.tokenizer import prove
     from finetune.training.basis import refuse_other_checkpoints
     from finetune.training.batches import plan_batches
     from finetune.training.launch import launch, launch_command, num_gpus, num_processes
 
-    assert job.base.folder is not None
+    base = job.base
+    assert base.folder is not None
     basis = training_basis(job.recipe, job.run)
     if _is_done(job, "train", basis):
         return
@@ -149,7 +151,8 @@ def train(job: Job) -> None:
     if job.recipe.train.attention.startswith("flash") and num_gpus() == 0:
         raise UserError(f"train.attention: {job.recipe.train.attention} needs a GPU; use sdpa")
     plan_batches(job.recipe.train, job.recipe.sequences.length, processes)
-    _tokenise(job, job.base.folder)
+    prove(base.folder, trust_remote_code=base.trust_remote_code)
+    _tokenise(job, base.folder)
     write_text(job.run.recipe, as_yaml(job.recipe))
     source = job.loaded.source.file.resolve()
     command = launch_command(job.recipe.engine, source, job.overrides, job.run.path.parent)

@@ -275,8 +275,10 @@ def prove(folder: Path, *, trust_remote_code: bool = False) -> None:
     expected = stated.encode(PROBE, add_special_tokens=False).ids
     got = loaded.encode(PROBE, add_special_tokens=False)
     if got != expected:
+        has_config = (folder / "config.json").is_file()
+        beside = "" if has_config else "put the model's config.json beside it, or "
         raise UserError(
             f"{folder}: transformers does not load the tokenizer that tokenizer.json describes "
-            "(it rebuilds it from tokenizer_class); put the model's config.json beside it, or set "
+            f"(it rebuilds it from tokenizer_class); {beside}set "
             '"tokenizer_class": "PreTrainedTokenizerFast" in tokenizer_config.json'
         )

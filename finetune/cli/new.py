@@ -49,8 +49,8 @@ def _template(name: str) -> Path:
     if name in known:
         return known[name]
     near = get_close_matches(name, known, n=1)
-    hint = f"did you mean `{near[0]}`? " if near else ""
-    raise UserError(f"--from {name}: no such template; {hint}There are {', '.join(known)}")
+    hint = f"did you mean `{near[0]}`? There" if near else "there"
+    raise UserError(f"--from {name}: no such template; {hint} are {', '.join(known)}")
 
 
 def _run_name(file: Path) -> str:

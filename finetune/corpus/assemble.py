@@ -6,7 +6,7 @@ them were seen. Memory holds about two kilobytes for each document, and the text
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -54,7 +54,7 @@ def assemble(folder: Path, data: Data, run: RunFolder, skipped: Mapping[str, int
             line = _manifest_line(document, "holdout" if outcome.is_held_out else "train")
             tallies.add(line)
             manifest.write(_json_line(line))
-    return tallies.summary(skipped, shards.counted("redacted"), shards.counted("left_out"))
+    return tallies.summary(skipped, shards.redacted(assignments), shards.left_out())
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,20 @@ class Shards:
     def num_shards(self) -> int:
         return len(load_plan(self.folder).shards)
 
-    def counted(self, what: str) -> Counter[str]:
-        """`redacted` or `left_out`, over all shards; duplicates count too."""
+    def redacted(self, kept: Container[int]) -> Counter[str]:
+        """Kind of personal data -> how often it was replaced in the documents of these numbers."""
+        counts: Counter[str] = Counter()
+        for shard, start in enumerate(self.chosen.starts):
+            for row, mine in read_json(self._file(shard, "json"))["redacted"]:
+                if start + row in kept:
+                    counts.update(mine)
+        return counts
+
+    def left_out(self) -> Counter[str]:
+        """What documents lost when they were read; duplicates count too."""
         counts: Counter[str] = Counter()
         for shard in range(self.num_shards):
-            counts.update(read_json(self._file(shard, "json"))[what])
+            counts.update(read_json(self._file(shard, "json"))["left_out"])
         return counts
 
     def drops(self) -> Iterator[dict[str, Any]]:

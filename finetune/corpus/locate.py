@@ -215,6 +215,8 @@ def _unknown_language(name: str) -> str:
 
 def _nothing(source: Source, place: Place, skipped: Counter[str]) -> str:
     """The sentence for a source without files, with what would bring some in."""
+    if all((place.root / name).exists() for name in ("HEAD", "objects", "refs")):
+        return "is a bare git repository, which has no files outside git; give its `revision:`"
     counts = ", ".join(f"{reason}: {count}" for reason, count in skipped.most_common())
     found = f"no file is left to read ({counts})" if counts else "the folder is empty"
     if skipped["another language"]:

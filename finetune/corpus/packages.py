@@ -122,8 +122,8 @@ def _source_of(name: str, where: str) -> Path:
     spec = _spec(name)
     if spec is None:
         raise UserError(
-            f"{where}: is not installed for {sys.executable}; install it there, or give the folder "
-            "of its files as `path:`"
+            f"{where}: is not installed for {sys.executable}; {_nearest(name)}install it there, or "
+            "give the folder of its files as `path:`"
         )
     locations = spec.submodule_search_locations or ()
     folders = list(dict.fromkeys(Path(folder).resolve() for folder in locations))
@@ -134,6 +134,15 @@ def _source_of(name: str, where: str) -> Path:
     if found.is_dir() or found.suffix == ".py":
         return found.resolve()
     raise UserError(f"{where}: has no source files ({spec.origin}); choose another package")
+
+
+def _nearest(name: str) -> str:
+    from difflib import get_close_matches
+    from importlib.metadata import packages_distributions
+
+    installed = [one for one in packages_distributions() if not one.startswith("_")]
+    near = get_close_matches(name, [*installed, STDLIB, *sys.stdlib_module_names], n=1)
+    return f"did you mean `{near[0]}`? Else " if near else ""
 
 
 def _is_package(source: Path) -> bool:

@@ -119,7 +119,7 @@ class Shard:
     outcomes: Iterator[tuple[int, Outcome]]
     """Source, and a document or why there is none."""
     redacted: Counter[str] = field(default_factory=Counter)
-    """Kind of personal data -> how often it was replaced."""
+    """Kind of personal data -> how often it was replaced since the last document was written."""
     left_out: Counter[str] = field(default_factory=Counter)
     """What documents that are kept lost: pictures, messages of bots, ..."""
 
@@ -185,13 +185,18 @@ class Written:
 
     def _write(self, plan: Plan, shard: Shard) -> None:
         drops: list[Drop] = []
-        digests, sketches = [], []
+        digests: list[tuple[bytes, int]] = []
+        sketches: list[Sketch] = []
+        redacted: list[tuple[int, dict[str, int]]] = []
 
         def documents() -> Iterator[Document]:
             for source, one in shard.outcomes:
                 if isinstance(one, Drop):
                     drops.append(one)
                     continue
+                if shard.redacted:  # of a repository's files it goes with the first document
+                    redacted.append((len(digests), dict(shard.redacted)))
+                    shard.redacted.clear()
                 chain = plan.chains[source]
                 digests.append((bytes.fromhex(one.sha256), len(one.text)))
                 sketches.append(_sketch(one, chain.source.format, plan.is_compared))
@@ -209,7 +214,7 @@ class Written:
         )
         Sketches.of(sketches).save(shard_stem(aside, shard.number))
         np.save(file("digests.npy"), np.array(digests, dtype=DIGEST))
-        counts = {"redacted": shard.redacted, "left_out": shard.left_out}
+        counts = {"redacted": redacted, "left_out": shard.left_out}
         for one in aside.iterdir():
             one.replace(self.folder / one.name)
         aside.rmdir()

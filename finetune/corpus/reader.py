@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from data_formats.document import Document, Drop
+from data_formats.hub_datasets import is_saved
+from data_formats.json_lines import PACKED
+from data_formats.tables import KINDS
 from finetune.errors import UserError
 from finetune.recipe.schema import Source
 
@@ -71,7 +74,15 @@ SENTINELS = {
 }
 """Special tokens with which a format's documents are written."""
 
-TABLE_SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet", ".arrow")
+TABLE_SUFFIXES = (
+    *KINDS,
+    *(
+        f"{suffix}{packed}"
+        for suffix, kind in KINDS.items()
+        if kind == "jsonl"
+        for packed in PACKED
+    ),
+)
 
 TEMPLATES = {"instructions": ("octopack", "alpaca", "plain"), "chat": ("assistant", "chatml")}
 """Ways of writing that each format has."""
@@ -137,7 +148,7 @@ def _reader(source: Source, index: int) -> Reader:
     if source.format in ROWS_ONLY:
         raise UserError(
             f"path: {source.path or source.package}: {source.format} are read from rows; give a "
-            f"file of them ({', '.join(TABLE_SUFFIXES)}), or a `dataset`"
+            f"file of them ({', '.join(KINDS)}), or a `dataset`"
         )
     if source.format in COMMITS:
         from finetune.corpus.history import list_history
@@ -153,8 +164,12 @@ def is_table(source: Source) -> bool:
     path = source.path
     if path is None:
         return False
-    is_saved = source.format in ROWS_ONLY and Path(path).expanduser().is_dir()
-    return path.endswith(TABLE_SUFFIXES) or is_saved
+    folder = Path(path).expanduser()
+    return (
+        path.endswith(TABLE_SUFFIXES)
+        or (source.format in ROWS_ONLY and folder.is_dir())
+        or is_saved(folder)
+    )
 
 
 def _refuse_idle_keys(source: Source) -> None:

@@ -150,7 +150,14 @@ PART_BYTES = 16 << 20
 
 
 def _state_of(part: TablePart) -> list[Any]:
-    if not isinstance(part, FilePart):
-        return [part.dataset, part.subset, part.split, part.revision, part.shard, part.num_shards]
-    status = part.file.stat()
-    return [part.name, part.start, part.end, status.st_size, status.st_mtime_ns]
+    if isinstance(part, FilePart):
+        status = part.file.stat()
+        return [part.name, part.start, part.end, status.st_size, status.st_mtime_ns]
+    shard = [part.dataset, part.subset, part.split, part.revision, part.shard, part.num_shards]
+    return [*shard, *_state_of_folder(Path(part.dataset))] if part.shard == 0 else shard
+
+
+def _state_of_folder(folder: Path) -> list[Any]:
+    """Names, sizes and times of the files of a dataset that lies on this disk."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+    return [[str(f.relative_to(folder)), f.stat().st_size, f.stat().st_mtime_ns] for f in files]

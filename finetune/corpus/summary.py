@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-UNKNOWN_LICENCE = "unknown"
+UNKNOWN_LICENCE = "not stated"
 BENCHMARK = "benchmark text: "
 """How the reason of a drop begins that names an evaluation task."""
 
@@ -31,14 +31,14 @@ class CorpusSummary:
     languages: Mapping[str, Mapping[str, Tally]]
     """Split -> language -> tally."""
     licences: Mapping[str, Mapping[str, Tally]]
-    """Split -> licence (`unknown` where none is stated) -> tally."""
+    """Split -> licence (`not stated` where there is none) -> tally."""
     drops: Mapping[str, int]
     """Reason -> number of documents."""
     skipped: Mapping[str, int] = field(default_factory=dict)
     """What the listing passed over (hidden folders, files of no known language, ...): not
     documents, and not part of `documents_in`."""
     redacted: Mapping[str, int] = field(default_factory=dict)
-    """Kind of personal data -> how often it was replaced."""
+    """Kind of personal data -> how often it was replaced in what was kept."""
     left_out: Mapping[str, int] = field(default_factory=dict)
     """What readers left out of documents: pictures of notebooks, messages of bots, ..."""
 

@@ -42,6 +42,12 @@ _LANGUAGES = {
     "php": "PHP",
     "shell": "shell scripts",
 }
+_TASKS = {
+    "instructions": "instructions with their answers",
+    "chat": "dialogues",
+    "commit_instructions": "edits as commit messages ask for them",
+}
+"""Formats that teach to do what a text asks for."""
 _PRIVATE = ("hub", "private")  # of the recipe's `publish`; no reader of the card needs them
 
 
@@ -148,6 +154,7 @@ def _context(evidence: Evidence, facts: ReleaseFacts) -> dict[str, Any]:
         "scores": evidence.scores,
         "repositories": {k: len(v) for k, v in sorted(evidence.corpus.repositories.items())},
         "languages": _languages(evidence),
+        "tasks_in_words": _tasks_in_words(evidence.recipe),
         "evidence": evidence,
         "tables": tables,
         "at": tables.at,
@@ -164,6 +171,13 @@ def _context(evidence: Evidence, facts: ReleaseFacts) -> dict[str, Any]:
         "has_notice": has_notice(facts.base_folder),
         "citations": citations(facts.repo, facts.base_model_id),
     }
+
+
+def _tasks_in_words(recipe: dict[str, Any]) -> str:
+    """What it was taught besides continuing code, of the sources that were trained on."""
+    sources = tables.at(recipe, "data", "sources") or []
+    formats = {one.get("format") for one in sources if one.get("weight") != 0}
+    return " and ".join(words for name, words in _TASKS.items() if name in formats)
 
 
 def _languages(evidence: Evidence) -> str:

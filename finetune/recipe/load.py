@@ -100,6 +100,9 @@ def _paths(values: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, KeyPat
     for index, source in enumerate(sources if isinstance(sources, list) else []):
         if isinstance(source, dict) and isinstance(source.get("path"), str):
             yield source, "path", ("data", "sources", index, "path")
+        dataset = source.get("dataset") if isinstance(source, dict) else None
+        if isinstance(dataset, str) and is_folder(dataset):
+            yield source, "dataset", ("data", "sources", index, "dataset")
     curate, evaluate = (
         data.get("curate") if isinstance(data, dict) else None,
         values.get("evaluate"),

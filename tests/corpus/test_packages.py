@@ -151,7 +151,8 @@ def test_a_package_of_the_standard_library_is_pythons():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("no_such_package_here", "is not installed for .*give the folder"),
+        ("no_such_package_here", "is not installed for .*; install it there, or give the folder"),
+        ("pytets", "did you mean `pytest`\\? Else install it there, or give the folder"),
         ("os.path", "is not the name of a top-level package"),
         ("sys", "is built into Python and has no source files"),
         ("plainfolder", "is a folder that happens to bear the name"),

@@ -198,6 +198,15 @@ def test_what_was_skipped_in_listing_is_told_but_not_a_document(tmp_path):
     assert summary.documents_in == 10
 
 
+def test_replacements_are_counted_in_documents_that_are_kept(tmp_path):
+    mail = b"# mail jane.roe@rubycorp.net\n"
+    files = {**GOOD, "a.py": mail + b"x = 1\n", "b.py": mail + b"x = 1\n"}
+    root = write(tmp_path / "lib", files)
+    summary = prepare_corpus(data({"path": str(root)}), RunFolder(tmp_path / "runs" / "one"))
+    assert summary.drops == {"exact duplicate of one that is kept": 1}
+    assert summary.redacted == {"email": 1}
+
+
 def test_nothing_left_is_an_error_that_counts_the_reasons(tmp_path):
     root = write(tmp_path / "lib", {"a.py": b"", "b.py": b"\n", "c.py": b"\xff"})
     with pytest.raises(UserError, match="empty or only whitespace: 2; not UTF-8: 1"):

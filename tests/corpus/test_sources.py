@@ -6,6 +6,7 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
+import datasets
 import pytest
 
 from data_formats.document import Document, rendered
@@ -194,6 +195,48 @@ def test_a_folder_that_datasets_can_load_is_a_dataset(tmp_path):
     rows(tmp_path / "set" / "train.jsonl", MIT_ROW, {**MIT_ROW, "path": "b.py"})
     found = read(format="source_code", dataset=str(tmp_path / "set"))
     assert [one.path for one in found] == ["a.py", "b.py"]
+
+
+def test_a_file_of_a_local_dataset_that_changed_changes_the_fingerprint(tmp_path):
+    (tmp_path / "set").mkdir()
+    rows(tmp_path / "set" / "train.jsonl", MIT_ROW)
+    source = Source(format="source_code", dataset=str(tmp_path / "set"))
+    before = open_source(source, 0).fingerprint()
+    assert open_source(source, 0).fingerprint() == before
+    rows(tmp_path / "set" / "train.jsonl", MIT_ROW, MIT_ROW)
+    assert open_source(source, 0).fingerprint() != before
+
+
+def test_a_saved_dataset_is_a_table_for_formats_that_files_have_too(tmp_path):
+    datasets.Dataset.from_list([MIT_ROW]).save_to_disk(tmp_path / "saved")
+    found = read(format="source_code", path=str(tmp_path / "saved"))
+    assert [one.path for one in found] == ["a.py"]
+
+
+@pytest.mark.parametrize("name", ["a.ndjson", "a.json", "a.jsonl.gz"])
+def test_a_path_is_a_table_by_each_suffix_that_tables_have(tmp_path, name):
+    content = json.dumps(MIT_ROW).encode() + b"\n"
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    assert [one.path for one in read(format="source_code", path=str(tmp_path / name))] == ["a.py"]
+
+
+def test_a_saved_dataset_given_as_dataset_is_told_where_it_belongs(tmp_path):
+    datasets.Dataset.from_list([MIT_ROW]).save_to_disk(tmp_path / "saved")
+    with pytest.raises(UserError, match="saved`: was written by `save_to_disk`; give its folder"):
+        open_source(Source(format="source_code", dataset=str(tmp_path / "saved")), 0)
+
+
+def test_a_bare_repository_as_a_folder_asks_for_a_revision(clone, tmp_path):
+    git(clone, "clone", "-q", "--bare", str(clone), str(tmp_path / "bare.git"))
+    with pytest.raises(UserError, match="is a bare git repository"):
+        open_source(Source(format="source_code", path=str(tmp_path / "bare.git")), 0)
+
+
+@pytest.mark.parametrize("content", ["", "no json\n", '{"content": "x'])
+def test_a_table_without_a_readable_row_says_so(tmp_path, content):
+    (tmp_path / "a.jsonl").write_text(content)
+    with pytest.raises(UserError, match="its first rows hold no column; it is empty"):
+        open_source(Source(format="instructions", path=str(tmp_path / "a.jsonl")), 0)
 
 
 @pytest.mark.parametrize(

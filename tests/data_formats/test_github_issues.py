@@ -293,7 +293,11 @@ def test_columns_of_another_tracker_are_named():
     [
         ({"text": "body"}, r"^t\.jsonl: `text` is no field"),
         ({"state": "stat"}, r"^t\.jsonl: no column `stat` for `state`, did you mean `status`\?"),
-        ({}, r"^t\.jsonl: no column `number` for `number`; columns here: title, body, status$"),
+        (
+            {},
+            r"^t\.jsonl: no column `number` for `number`; columns here: title, body, status; "
+            r"name them with `columns: {number: \.\.\.}`$",
+        ),
     ],
 )
 def test_a_column_that_is_not_there_is_told(named, message):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from huggingface_hub import ModelCard
+from ruamel.yaml import YAML
 
 from finetune.errors import UserError
 from finetune.licences import TEXTS
@@ -87,6 +88,22 @@ def test_every_score_reaches_the_card(run, facts):
     shown = cells(render_card(run, facts))
     for value in ("2.3457", "1.3457", "0.9123", "0.6123", "1.1", "0.125", "0.375", "2.98e-07"):
         assert value in shown
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ({"format": "source_code"}, "This training taught it to continue code, not to follow"),
+        ({"format": "chat", "weight": 0}, "This training taught it to continue code, not to"),
+        ({"format": "chat"}, "It was also trained on dialogues; how well it follows"),
+    ],
+)
+def test_the_card_says_whether_it_was_taught_to_answer(run, facts, source, sentence):
+    recipe = YAML(typ="safe").load(run.recipe)
+    recipe["data"]["sources"].append(source)
+    with run.recipe.open("w") as stream:
+        YAML(typ="safe", pure=True).dump(recipe, stream)
+    assert sentence in render_card(run, facts)
 
 
 def test_files_are_counted_by_language_licence_and_reason(run, facts):

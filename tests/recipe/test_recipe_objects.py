@@ -159,6 +159,13 @@ def test_a_source_may_be_a_dataset_alone(load, recipe_text):
     assert load(recipe_text, f"data.sources={source}").data.sources[0].dataset == "owner/name"
 
 
+def test_a_dataset_that_is_a_folder_is_relative_to_the_recipe(load, recipe_text, folder):
+    source = "[{format: source_code, dataset: ./set}]"
+    assert load(recipe_text, f"data.sources={source}").data.sources[0].dataset == str(
+        folder / "set"
+    )
+
+
 def test_paths_of_curation_and_benchmarks_are_relative_to_the_recipe(load, recipe_text):
     paths = ("data.curate.opt_out=out.txt", "evaluate.benchmarks=tasks")
     recipe = load(recipe_text, *paths)
