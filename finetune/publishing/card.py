@@ -42,6 +42,8 @@ _LANGUAGES = {
     "php": "PHP",
     "shell": "shell scripts",
 }
+_CUT = ("source_code", "repository", "notebook_scripts")
+"""Formats that fill-in-the-middle applies to."""
 _TASKS = {
     "instructions": "instructions with their answers",
     "chat": "dialogues",
@@ -105,7 +107,7 @@ def metadata(evidence: Evidence, facts: ReleaseFacts) -> dict[str, Any]:
 
 def _tags(evidence: Evidence) -> list[str]:
     tags = ["code", "code-completion"]
-    if tables.at(evidence.recipe, "fim", "rate"):
+    if _fim_rate(evidence.recipe):
         tags.append("fill-in-the-middle")
     if tables.at(evidence.recipe, "tune", "method") == "lora":
         tags.append("lora")
@@ -154,6 +156,7 @@ def _context(evidence: Evidence, facts: ReleaseFacts) -> dict[str, Any]:
         "scores": evidence.scores,
         "repositories": {k: len(v) for k, v in sorted(evidence.corpus.repositories.items())},
         "languages": _languages(evidence),
+        "fim_rate": _fim_rate(evidence.recipe),
         "tasks_in_words": _tasks_in_words(evidence.recipe),
         "evidence": evidence,
         "tables": tables,
@@ -173,10 +176,22 @@ def _context(evidence: Evidence, facts: ReleaseFacts) -> dict[str, Any]:
     }
 
 
+def _trained_on(recipe: dict[str, Any]) -> list[dict[str, Any]]:
+    sources = tables.at(recipe, "data", "sources") or []
+    return [source for source in sources if source.get("weight") != 0]
+
+
+def _fim_rate(recipe: dict[str, Any]) -> Any:
+    """The largest share of segments that a source had cut; None where the recipe does not say."""
+    rate = tables.at(recipe, "fim", "rate")
+    cut = [source for source in _trained_on(recipe) if source.get("format") in _CUT]
+    own = [tables.at(source, "fim", "rate") for source in cut]
+    return None if rate is None else max((rate if one is None else one for one in own), default=0)
+
+
 def _tasks_in_words(recipe: dict[str, Any]) -> str:
     """What it was taught besides continuing code, of the sources that were trained on."""
-    sources = tables.at(recipe, "data", "sources") or []
-    formats = {one.get("format") for one in sources if one.get("weight") != 0}
+    formats = {source.get("format") for source in _trained_on(recipe)}
     return " and ".join(words for name, words in _TASKS.items() if name in formats)
 
 

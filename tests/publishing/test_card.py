@@ -106,6 +106,17 @@ def test_the_card_says_whether_it_was_taught_to_answer(run, facts, source, sente
     assert sentence in render_card(run, facts)
 
 
+def test_infilling_is_claimed_only_where_a_source_could_be_cut(run, facts):
+    recipe = YAML(typ="safe").load(run.recipe)
+    recipe["data"]["sources"] = [{"format": "chat"}, {"format": "source_code", "weight": 0}]
+    with run.recipe.open("w") as stream:
+        YAML(typ="safe", pure=True).dump(recipe, stream)
+    card = render_card(run, facts)
+    assert "this training had no part in filling in the middle" in card
+    assert "fill-in-the-middle" not in ModelCard(card).data.tags
+    assert "was cut in three" not in card
+
+
 def test_files_are_counted_by_language_licence_and_reason(run, facts):
     card = render_card(run, facts)
     assert "| train | python | 2 | 2000 |" in card
