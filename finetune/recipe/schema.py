@@ -132,11 +132,18 @@ class Lora(BaseModel):
     """Low-rank adapters on frozen weights."""
 
     model_config = SECTION
-    method: Literal["lora"]
+    method: Literal["lora", "dora", "qlora"]
+    """`dora`: magnitudes are trained beside the directions. `qlora`: the frozen weights are held in
+    4 bits (nf4, quantised twice)."""
     rank: Count = 16
     """Rank of each update."""
     alpha: Count = 32
     """Scale: the update is multiplied by alpha / rank."""
+    rank_stabilised: bool = False
+    """Multiply by alpha / sqrt(rank) instead (rsLoRA), so that high ranks learn as fast."""
+    initial: Literal["zero", "gaussian", "orthogonal", "olora", "pissa"] = "zero"
+    """How updates begin: `zero`, `gaussian` and `orthogonal` at none at all; `olora` and `pissa`
+    take the principal part of each weight and train that."""
     dropout: Share = 0.0
     """Dropout before the adapters; above 0 it costs activation memory."""
     targets: Texts | None = None
@@ -144,13 +151,25 @@ class Lora(BaseModel):
 
 
 class Full(BaseModel):
-    """Every weight is trained."""
+    """The weights themselves are trained."""
 
     model_config = SECTION
     method: Literal["full"]
+    trainable: Texts | None = None
+    """Patterns of weight names (`*.h.23.*`, `*ln_f*`) that are trained; all when left out."""
 
 
 Tune = Annotated[Lora | Full, Field(discriminator="method")]
+
+
+class EarlyStopping(BaseModel):
+    """When more training is given up."""
+
+    model_config = SECTION
+    patience: Count
+    """Validations in a row without a better mean of the held-out losses."""
+    min_improvement: Annotated[float, Field(ge=0.0)] = 0.0
+    """In nats per token; a smaller fall is none."""
 
 
 class Train(BaseModel):
@@ -162,7 +181,10 @@ class Train(BaseModel):
     batch_tokens: Count = 524_288
     """Tokens per optimiser step over all processes."""
     micro_batch: Count | None = None
-    """Blocks per process and forward pass; derived when left out."""
+    """Blocks per process and forward pass; chosen by the memory plan when left out."""
+    activation_checkpointing: bool | None = None
+    """Keep each layer's input alone and compute the rest again in the backward pass; chosen by the
+    memory plan when left out."""
     learning_rate: Annotated[float, Field(gt=0.0)] = 5e-5
     """Peak."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
@@ -181,8 +203,8 @@ class Train(BaseModel):
     """Largest norm of the gradient."""
     dropout: Share = 0.0
     """Replaces the dropout of the base's config during training."""
-    precision: Literal["bf16", "fp32"] = "bf16"
-    """Arithmetic of the forward pass."""
+    precision: Literal["bf16", "fp16", "fp32"] = "bf16"
+    """Arithmetic of the forward pass. fp16 is for GPUs without bf16, and scales the loss."""
     attention: Literal[
         "sdpa", "eager", "flash_attention_2", "flash_attention_3", "flex_attention"
     ] = "sdpa"
@@ -201,6 +223,10 @@ class Train(BaseModel):
     """Steps between checkpoints; a tenth of the run when left out."""
     keep_checkpoints: Count = 2
     """How many of the newest stay."""
+    early_stopping: EarlyStopping | None = None
+    """Stop where the held-out loss no longer falls; off when left out."""
+    trackers: tuple[Literal["tensorboard", "trackio", "wandb"], ...] = ()
+    """Where the log also goes; each needs its package."""
 
 
 class Gate(BaseModel):
@@ -261,9 +287,10 @@ class Recipe(BaseModel):
     fim: Fim = Fim()
     sequences: Sequences = Sequences()
     tune: Tune = Lora(method="lora")
-    """`{method: lora, ...}` or `{method: full}`."""
+    """`{method: lora | dora | qlora, ...}` or `{method: full}`."""
     train: Train
-    engine: Literal["single", "ddp", "zero1", "zero2", "zero3"] = "single"
-    """How processes share the work."""
+    engine: Literal["single", "ddp", "zero1", "zero2", "zero3", "zero3_offload"] = "single"
+    """How processes share the work. ZeRO-1 shards the optimiser's state, 2 the gradients too, 3
+    the weights too; `zero3_offload` keeps all of it in the memory of the host."""
     evaluate: Evaluate = Evaluate()
     publish: Publish | None = None

@@ -86,12 +86,15 @@ def test_tuning_may_be_full(load, recipe_text):
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("{method: lorra}", "tune.method: must be one of 'lora', 'full'; got 'lorra'"),
-        ("{rank: 4}", "tune.method: must be one of 'lora', 'full'"),
+        (
+            "{method: lorra}",
+            "tune.method: must be one of 'lora', 'dora', 'qlora', 'full'; got 'lorra'",
+        ),
+        ("{rank: 4}", "tune.method: must be one of 'lora', 'dora', 'qlora', 'full'"),
         ("lora", "tune: must be a mapping of keys; got 'lora'"),
         ("{method: lora, rnak: 4}", "tune.rnak: unknown key; did you mean `rank`?"),
-        ("{method: full, rank: 4}", "tune.rank: unknown key; known here: method"),
-        ("{method: full, full: 4}", "tune.full: unknown key; known here: method"),
+        ("{method: full, rank: 4}", "tune.rank: unknown key; known here: method, trainable"),
+        ("{method: full, full: 4}", "tune.full: unknown key; known here: method, trainable"),
     ],
 )
 def test_a_wrong_method_is_refused_with_the_choices(tune_refusal, text, line):

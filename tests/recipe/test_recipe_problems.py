@@ -61,7 +61,7 @@ def test_no_source_at_all_is_refused(refusal, recipe_text):
         ("train.learning_rate", "0", "must be greater than 0; got 0"),
         ("train.learning_rate", ".inf", "must be a finite number; got inf"),
         ("train.weight_decay", ".nan", "must be a finite number; got nan"),
-        ("train.precision", "32", "must be 'bf16' or 'fp32'; got 32"),
+        ("train.precision", "32", "must be 'bf16', 'fp16' or 'fp32'; got 32"),
         ("name", "7", "must be text; got 7"),
         ("train", "", "must be a mapping of keys; got nothing"),
         ("data.sources", "5", "must be a list; got 5"),
