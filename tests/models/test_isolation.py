@@ -11,6 +11,7 @@ from data_formats.document import Document
 from finetune.models.adapters import add_lora
 from finetune.models.forward import collate, num_labels, token_losses
 from finetune.models.kernels import FLASH
+from finetune.models.loss_head import plain_head
 from finetune.recipe.schema import Fim, Lora, Sequences
 from finetune.sequences import Block, Encoder, Rule, block_stream, tokenise
 from finetune.tokenizer import CodeTokenizer
@@ -52,6 +53,10 @@ class Recorder:
     def __init__(self, model, **extra):
         self.model, self.extra, self.logits = model, extra, None
         self.modules, self.device = model.modules, next(model.parameters()).device
+        self.head = plain_head(model)
+
+    def _keep(self, _, inputs):
+        self.logits = inputs[0] @ self.head.weight.T  # (B, L, V)
 
     def __call__(self, **inputs):
         mask = {}
@@ -59,8 +64,9 @@ class Recorder:
             mask = {"attention_mask": torch.ones_like(inputs["input_ids"])}
         if "use_cache" in self.extra:
             inputs["use_cache"] = self.extra["use_cache"]
+        hook = self.head.register_forward_pre_hook(self._keep)
         output = self.model(**inputs, **mask)
-        self.logits = output.logits
+        hook.remove()
         return output
 
 
@@ -178,7 +184,8 @@ def test_a_cache_would_let_documents_see_each_other(masked, tokenizer):
 
 def test_a_batch_holds_no_attention_mask(tokenizer):
     batch = collate(blocks_of(tokenizer, 2))
-    assert set(batch) == {"input_ids", "labels", "position_ids", "bounds", "longest"}
+    names = {"input_ids", "labels", "position_ids", "bounds", "longest", "labelled"}
+    assert set(batch) == names
     for name in ("input_ids", "labels", "position_ids"):
         assert batch[name].shape == (2, LENGTH)
 

@@ -19,6 +19,7 @@ from finetune.models.kernels import (
     kernel_of,
     refuse_missing_kernel,
 )
+from finetune.models.loss_head import plain_head
 from finetune.recipe.schema import Lora, Train
 from finetune.sequences import Block
 
@@ -38,8 +39,8 @@ def block_of(lengths, padding, seed):
 
 def keep_logits(model, batch):
     """The logits of the very call that losses come from."""
-    kept = []
-    hook = model.register_forward_hook(lambda *call: kept.append(call[-1].logits))
+    kept, head = [], plain_head(model)
+    hook = head.register_forward_pre_hook(lambda _, called: kept.append(called[0] @ head.weight.T))
     with torch.inference_mode():
         token_losses(model, batch)
     hook.remove()
