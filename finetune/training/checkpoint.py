@@ -48,8 +48,11 @@ def save_checkpoint(
     optimizer: Any,
     state: dict[str, Any],
     keep: int,
+    best: int = 0,
 ) -> Path:
     """Write `step-N` with the trainable weights, the optimiser, every rank's RNG and `state`.
+
+    Of the others the newest stay, `keep` in all, and that of step `best`.
 
     Every rank must call it; rank 0 names the result.
     """
@@ -75,7 +78,7 @@ def save_checkpoint(
         sync_tree(aside)
         shutil.rmtree(final, ignore_errors=True)
         aside.rename(final)
-        _rotate(folder, step, keep)
+        _rotate(folder, step, keep, best)
     accelerator.wait_for_everyone()
     return final
 
@@ -151,14 +154,14 @@ def _rng_state() -> dict[str, Any]:
     return state
 
 
-def _rotate(folder: Path, step: int, keep: int) -> None:
-    """Keep the newest `keep` up to `step`; leftovers of interrupted writes go as well.
+def _rotate(folder: Path, step: int, keep: int, best: int) -> None:
+    """Keep the newest `keep` up to `step`, and `best`; leftovers of interrupted writes go as well.
 
     A checkpoint beyond `step` was found broken when the run resumed before it.
     """
     named = sorted(folder.glob("step-*"), key=_step)
     whole = [path for path in named if _step(path) <= step]
-    for path in [path for path in named if path not in whole[-keep:]]:
+    for path in [path for path in named if path not in whole[-keep:] and _step(path) != best]:
         shutil.rmtree(path)
     for path in folder.glob(".step-*.partial"):
         shutil.rmtree(path)

@@ -6,6 +6,7 @@ micro-batches.
 """
 
 import json
+import math
 import signal
 import time
 from collections.abc import Callable
@@ -22,8 +23,10 @@ from finetune.recipe.schema import Train
 from finetune.run_folder import write_text
 from finetune.sequences import Block
 from finetune.training.batches import BatchPlan, learning_rate
+from finetune.training.best import Best
 from finetune.training.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
 from finetune.training.feed import Feed
+from finetune.training.meter import Speed, Tally, Totals, peak_memory
 from finetune.training.validation import Validation
 
 Line = dict[str, Any]
@@ -50,6 +53,9 @@ class Trainer:
     """What the run stands on, stored in each checkpoint."""
     show: Callable[[Line], None]
     """Called on rank 0 with every line of the log."""
+    speed: Speed
+    """What a step comes to in floating-point operations."""
+    best: Best = field(default_factory=Best)
     step: int = 0
     seconds: float = 0.0
     """In optimiser steps alone, over all sessions of the run."""
@@ -73,32 +79,45 @@ class Trainer:
         try:
             if self.step == 0:
                 self._validate()
-            while self.step < self.plan.steps:
+            while not self.is_done:
                 self._train_one()
                 self._after_step()
+            self._go_back_to_the_best()
         finally:
             signal.signal(signal.SIGTERM, previous)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all steps were taken, or more were given up."""
+        is_last = self.step >= self.plan.steps
+        return is_last or self.best.is_given_up(self.train.early_stopping)
 
     def _train_one(self) -> None:
         began = time.perf_counter()
         own = self.feed.take(self.plan.blocks // self.accelerator.num_processes)
+        waited = time.perf_counter() - began
         rate = learning_rate(self.train, self.step, self.plan.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         labels = self._labels_of_all_ranks(own)
-        nats, norm = self._forward_backward(own, labels)
-        loss, self.stop = self._agree(nats, labels)
+        tally, norm = self._forward_backward(own, labels)
+        totals, self.stop = self._agree(tally)
         self.step += 1
         seconds = time.perf_counter() - began
         self.seconds += seconds
+        tokens = self.train.batch_tokens
         self._write(
             {
                 "step": self.step,
-                "tokens": self.step * self.train.batch_tokens,
-                "loss": loss,
+                "tokens": self.step * tokens,
+                "loss": totals.loss,
+                "losses": totals.losses(),
                 "learning_rate": rate,
                 "gradient_norm": norm,
-                "tokens_per_second": self.train.batch_tokens / seconds,
+                "tokens_per_second": tokens / seconds,
+                "mfu": self.speed.utilisation(tokens, totals.pairs, seconds),
+                "data_wait": waited / seconds,
+                "peak_memory": peak_memory(),
             }
         )
 
@@ -106,23 +125,23 @@ class Trainer:
         mine = torch.tensor(sum(map(num_labels, own)), device=self.accelerator.device)
         return int(self.accelerator.reduce(mine, reduction="sum"))
 
-    def _forward_backward(self, own: list[Block], labels: int) -> tuple[float, float]:
-        """One optimiser step over this rank's blocks; its sum of nats, and the gradient's norm.
+    def _forward_backward(self, own: list[Block], labels: int) -> tuple[Tally, float]:
+        """One optimiser step over this rank's blocks; its sums, and the gradient's norm.
 
         Engines average gradients over ranks and over accumulated passes; the loss is scaled up by
         both, so that what is left is the mean over the global batch's labels.
         """
         micro, passes = self.plan.micro_batch, self.plan.accumulation
         scale = self.accelerator.num_processes * passes / max(1, labels)
-        nats = torch.zeros((), dtype=torch.float64)
+        tally = Tally(self.accelerator.device)
         for number in range(passes):
-            batch = collate(own[number * micro : (number + 1) * micro], self.accelerator.device)
+            blocks = own[number * micro : (number + 1) * micro]
+            batch = collate(blocks, self.accelerator.device)
             with self.accelerator.accumulate(self.model):
                 losses = token_losses(self.model, batch)  # (B, L - 1)
                 self.accelerator.backward(losses.sum() * scale)
-            nats += losses.detach().sum(dtype=torch.float64).cpu()
-        norm = self._step_optimizer()
-        return float(nats), norm
+            tally.add(blocks, losses)
+        return tally, self._step_optimizer()
 
     def _step_optimizer(self) -> float:
         if hasattr(self.model, "get_global_grad_norm"):  # DeepSpeed has stepped in backward
@@ -132,33 +151,52 @@ class Trainer:
         self.optimizer.zero_grad()
         return float(norm)
 
-    def _agree(self, nats: float, labels: int) -> tuple[float, bool]:
-        """The global loss, and whether any rank was asked to stop."""
-        mine = torch.tensor([nats, float(self.asked)], dtype=torch.float64)
-        total = self.accelerator.reduce(mine.to(self.accelerator.device), reduction="sum")
-        loss = float(total[0]) / max(1, labels)
-        if not torch.isfinite(total).all():
+    def _agree(self, tally: Tally) -> tuple[Totals, bool]:
+        """The sums of all ranks, and whether any of them was asked to stop."""
+        asked = torch.tensor([float(self.asked)], dtype=torch.float64)
+        mine = torch.cat((tally.vector(), asked.to(self.accelerator.device)))  # (8,)
+        *sums, num_asked = self.accelerator.reduce(mine, reduction="sum").tolist()
+        totals = Totals.of(sums)
+        if not math.isfinite(totals.loss):
             raise Failed(
-                f"step {self.step + 1}: the loss is {loss}; the newest checkpoint is kept. Lower "
-                "train.learning_rate or look at the data of this step with `finetune preview`"
+                f"step {self.step + 1}: the loss is {totals.loss}; the newest checkpoint is kept. "
+                "Lower train.learning_rate or look at the data of this step with `finetune preview`"
             )
-        return loss, bool(total[1] > 0)
+        return totals, num_asked > 0
 
     def _after_step(self) -> None:
         every = self.train.validate_every or max(1, self.plan.steps // 10)
-        last = self.step == self.plan.steps
-        if last or self.step % every == 0:
-            self._validate()
+        is_last, is_best = self.step == self.plan.steps, False
+        if is_last or self.step % every == 0:
+            is_best = self._validate()
         often = self.train.checkpoint_every or max(1, self.plan.steps // 10)
-        if last or self.stop or self.step % often == 0:
+        if is_best or self.is_done or self.stop or self.step % often == 0:
             self._save()
         if self.stop:
             raise Stopped
 
-    def _validate(self) -> None:
+    def _validate(self) -> bool:
+        """Measure what is held out; whether it was never better behind a training step."""
         losses = self.validation.losses(self.accelerator, self.model, self.plan.micro_batch)
-        tokens = self.step * self.train.batch_tokens
-        self._write({"step": self.step, "tokens": tokens, "validation": losses})
+        line: Line = {"step": self.step, "tokens": self.step * self.train.batch_tokens}
+        line["validation"] = losses.by_layout
+        if len(losses.by_language) > 1:
+            line["validation_by_language"] = losses.by_language
+        self._write(line)
+        rule = self.train.early_stopping
+        least = rule.min_improvement if rule else 0.0
+        return self.step > 0 and self.best.see(self.step, losses.mean, least)
+
+    def _go_back_to_the_best(self) -> None:
+        """With early stopping, the best validation's weights are the run's result."""
+        if self.train.early_stopping is None or self.best.step in (0, self.step):
+            return
+        load_checkpoint(
+            self.checkpoints / f"step-{self.best.step}",
+            accelerator=self.accelerator,
+            model=self.model,
+            optimizer=self.optimizer,
+        )
 
     def _save(self) -> None:
         self.elapsed = time.perf_counter() - self._began
@@ -170,6 +208,7 @@ class Trainer:
             "keys": self.basis.keys,
             "inputs": self.basis.inputs,
             "processes": self.accelerator.num_processes,
+            "best": vars(self.best),
         }
         save_checkpoint(
             self.checkpoints,
@@ -179,6 +218,7 @@ class Trainer:
             optimizer=self.optimizer,
             state=state,
             keep=self.train.keep_checkpoints,
+            best=self.best.step,
         )
 
     def _resume(self) -> None:
@@ -192,7 +232,7 @@ class Trainer:
             newest, accelerator=self.accelerator, model=self.model, optimizer=self.optimizer
         )
         self.step, self.seconds = state["step"], state["seconds"]
-        self.elapsed = state["elapsed"]
+        self.elapsed, self.best = state["elapsed"], Best(**state["best"])
         self.feed.start(state["feed"])
         if self.accelerator.is_main_process:
             _forget_lines_after(self.log, self.step)

@@ -4,15 +4,16 @@ A launcher starts this through `python -m finetune.training RECIPE [key=value ..
 or `recipes/train.py`; `finetune train` starts the launcher.
 """
 
+from collections.abc import Callable
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any
 
-from finetune.base import BaseFacts, base_facts, fetch
+from finetune.base import base_facts, fetch
 from finetune.errors import UserError
 from finetune.ledger import Basis, Ledger
+from finetune.methods import refuse_without_gpu
 from finetune.recipe import Recipe
-from finetune.recipe.schema import Pretrained
+from finetune.recipe.schema import Lora, Pretrained
 from finetune.run_folder import RunFolder, digest_of, locked, sha256_of, whole_folder
 from finetune.sequences import open_corpus
 from finetune.tokenizer import CodeTokenizer, prove
@@ -21,7 +22,7 @@ from finetune.training.batches import plan_batches
 from finetune.training.blocks import training_blocks
 from finetune.training.engine import configure, make_accelerator
 from finetune.training.feed import Feed
-from finetune.training.launch import settle_device
+from finetune.training.launch import num_gpus, settle_device
 from finetune.training.validation import make_validation
 
 
@@ -35,6 +36,9 @@ def train(recipe: Recipe, run: RunFolder) -> None:
     basis = training_basis(recipe, run)
     refuse_other_checkpoints(run, basis)
     settle_device()
+    refuse_without_gpu(recipe.train, num_gpus())
+    from finetune.models.tunable import tuning_facts
+
     accelerator = make_accelerator(recipe)
     with (
         locked(run, "train") if accelerator.is_main_process else nullcontext(),
@@ -52,20 +56,25 @@ def train(recipe: Recipe, run: RunFolder) -> None:
             "processes": accelerator.num_processes,
             "packing": trainer.feed.counts.state(),
             "passes": trainer.feed.passes,
+            **tuning_facts(accelerator.unwrap_model(trainer.model)),
         }
         outcome.summary = (
             f"{trainer.step} steps, {trainer.step * recipe.train.batch_tokens:,} tokens, "
             f"{speed:,.0f} tokens/s on {accelerator.num_processes} process(es)"
         )
+        if recipe.train.early_stopping:
+            outcome.facts["kept_step"] = trainer.best.step
+            outcome.summary += f"; kept the weights of step {trainer.best.step}, the best measured"
     accelerator.end_training()
 
 
 def _make_trainer(recipe: Recipe, run: RunFolder, basis: Basis, accelerator: Any) -> Any:
     from accelerate.utils import set_seed
 
+    from finetune.models.tunable import tunable_model
     from finetune.training.loop import Trainer
+    from finetune.training.meter import Speed
     from finetune.training.optimizer import make_optimizer
-    from finetune.training.progress import make_progress
 
     facts = base_facts(recipe.base, run)
     folder = facts.folder
@@ -75,7 +84,9 @@ def _make_trainer(recipe: Recipe, run: RunFolder, basis: Basis, accelerator: Any
     plan = plan_batches(recipe.train, recipe.sequences.length, accelerator.num_processes)
     configure(accelerator, recipe, plan)
     set_seed(recipe.train.seed, device_specific=True)
-    model = _load(recipe, folder, facts)
+    model = tunable_model(
+        folder, recipe.tune, recipe.train, trust_remote_code=facts.trust_remote_code
+    )
     optimizer = make_optimizer(model, recipe.train)
     model, optimizer = accelerator.prepare(model, optimizer)
     return Trainer(
@@ -98,28 +109,28 @@ def _make_trainer(recipe: Recipe, run: RunFolder, basis: Basis, accelerator: Any
         checkpoints=run.checkpoints,
         log=run.log,
         basis=basis,
-        show=make_progress(plan.steps) if accelerator.is_main_process else lambda line: None,
+        show=_make_show(recipe, run, plan.steps) if accelerator.is_main_process else _hide,
+        speed=Speed(per_token=0.0, per_pair=0.0, peak=None),
     )
 
 
-def _load(recipe: Recipe, folder: Path, facts: BaseFacts) -> Any:
-    """The base in training mode: adapters attached, or everything trainable."""
-    import torch
+def _make_show(recipe: Recipe, run: RunFolder, steps: int) -> Callable[[dict[str, Any]], None]:
+    """The terminal, and the trackers that the recipe names."""
+    from finetune.training.progress import make_progress
+    from finetune.training.trackers import start_trackers
 
-    from finetune.models.adapters import add_lora
-    from finetune.models.load import load_model
+    shown, sent = make_progress(steps), start_trackers(recipe, run.path)
 
-    frozen = recipe.tune.method == "lora" and recipe.train.precision == "bf16"
-    model = load_model(
-        folder,
-        dtype=torch.bfloat16 if frozen else torch.float32,
-        dropout=recipe.train.dropout,
-        attention=recipe.train.attention,
-        trust_remote_code=facts.trust_remote_code,
-    )
-    if recipe.tune.method == "lora":
-        model = add_lora(model, recipe.tune, recipe.train.seed)
-    return model.train()
+    def show(line: dict[str, Any]) -> None:
+        shown(line)
+        if "step" in line:
+            sent(line)
+
+    return show
+
+
+def _hide(line: dict[str, Any]) -> None:
+    """Of other ranks nothing is shown."""
 
 
 def _save(recipe: Recipe, run: RunFolder, trainer: Any, accelerator: Any) -> str:
@@ -127,10 +138,11 @@ def _save(recipe: Recipe, run: RunFolder, trainer: Any, accelerator: Any) -> str
     from finetune.training.weights import gather_trainable, save_adapter, save_model
 
     model = accelerator.unwrap_model(trainer.model)
-    weights = gather_trainable(model, keep=accelerator.is_main_process)
+    lora = isinstance(recipe.tune, Lora)
+    # A model folder is whole, whatever part of it was trained; an adapter is what was trained.
+    weights = gather_trainable(model, keep=accelerator.is_main_process, frozen=not lora)
     if not accelerator.is_main_process:
         return ""
-    lora = recipe.tune.method == "lora"
     final = run.adapter if lora else run.model
     with whole_folder(final) as folder:
         (save_adapter if lora else save_model)(model, weights, folder)
