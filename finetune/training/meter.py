@@ -110,6 +110,6 @@ class Speed:
 def peak_memory() -> int:
     """The most bytes that this process has held at once so far: of its GPU, else of the host."""
     if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated()
+        return int(torch.cuda.max_memory_allocated())
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most * 1024
