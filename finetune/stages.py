@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from finetune.base import BaseFacts, base_facts, fetch
 from finetune.errors import Failed, Refused, UserError
 from finetune.ledger import Basis, Ledger, basis_of
+from finetune.methods import refuse_without_gpu
 from finetune.preflight import refuse_missing_base, refuse_problems
 from finetune.recipe import LoadedRecipe, Recipe, load_recipe
 from finetune.recipe.resolved import as_yaml
@@ -148,8 +149,7 @@ def train(job: Job) -> None:
     processes = num_processes(job.recipe.engine)
     if job.recipe.engine == "ddp" and processes < 2:
         raise UserError("engine: ddp needs two GPUs and this machine has one; use single")
-    if job.recipe.train.attention.startswith("flash") and num_gpus() == 0:
-        raise UserError(f"train.attention: {job.recipe.train.attention} needs a GPU; use sdpa")
+    refuse_without_gpu(job.recipe.train, num_gpus())
     plan_batches(job.recipe.train, job.recipe.sequences.length, processes)
     prove(base.folder, trust_remote_code=base.trust_remote_code)
     _tokenise(job, base.folder)
@@ -191,7 +191,8 @@ def merge(job: Job) -> None:
         held_out = open_corpus(job.run.holdout_corpus, CodeTokenizer(base.folder))
         length = min(job.recipe.sequences.length, 1024)  # all logits are kept for comparison
         probe = measuring_set(held_out, "left_to_right", length, 4 * length)
-        proof = merge_run(job.run, base, job.recipe.tune.method, probe.blocks)
+        tune, train = job.recipe.tune, job.recipe.train
+        proof = merge_run(job.run, base, tune.method, probe.blocks, train.precision)
         outcome.summary = (
             f"largest logit difference {proof.max_abs_logit_difference:.2g} of "
             f"{proof.tolerance:.0e} allowed, argmax agreement {proof.argmax_agreement:.4f}"

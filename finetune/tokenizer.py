@@ -205,6 +205,14 @@ def special_tokens(folder: Path) -> set[str]:
     return {token["content"] for token in read_tokenizer_json(folder)["added_tokens"]}
 
 
+def num_ids(folder: Path) -> int:
+    """The highest id of a tokenizer folder and one. Needs no library."""
+    parsed = read_tokenizer_json(folder)
+    vocabulary = parsed["model"].get("vocab", {})
+    ids = vocabulary.values() if isinstance(vocabulary, dict) else range(len(vocabulary))
+    return max([*ids, *(token["id"] for token in parsed["added_tokens"])], default=-1) + 1
+
+
 def fim_problem(folder: Path) -> str | None:
     """Why fill-in-the-middle is impossible with this tokenizer, or None. Needs no library."""
     tokens = {token["content"]: token for token in read_tokenizer_json(folder)["added_tokens"]}

@@ -29,6 +29,7 @@ ORDER = [
     "tasks",
     "base",
     "ledger",
+    "methods",
     # From files to blocks.
     "corpus",
     "trace",

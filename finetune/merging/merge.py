@@ -16,6 +16,8 @@ from finetune.licences import BASE_CARD, LICENCE_FILES, base_documentation
 from finetune.models.adapters import load_adapter
 from finetune.models.forward import collate
 from finetune.models.load import DROPOUTS, best_device, load_model
+from finetune.models.quantised import compute_in_fp32, dequantised
+from finetune.models.tunable import DTYPES
 from finetune.run_folder import RunFolder, read_json, whole_folder, write_json
 from finetune.sequences import Block
 from finetune.tokenizer import FILES, CodeTokenizer, prove
@@ -24,7 +26,9 @@ TOLERANCES = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
 """Largest difference of a logit by the type that the merge is stored in.
 
 Both sides compute in fp32, so what is compared is the rounding of the stored weights alone: LoRA
-merges measured 3e-7 in fp32 and 5e-3 in bf16.
+merges measured 3e-7 in fp32 and 5e-3 in bf16. That holds for QLoRA too, whose trained model is the
+4-bit base with its adapter: it is merged into the base's values as 4 bits hold them. Merged into
+the base as it was, or back into 4 bits, it would be another model.
 """
 
 
@@ -41,12 +45,25 @@ class Proof:
     dtype: str
 
 
-def merge(run: RunFolder, base: BaseFacts, method: str, blocks: Sequence[Block]) -> Proof:
-    """Write merged/ with its proof. Raises Refused where the proof fails; nothing is left then."""
+def merge(
+    run: RunFolder,
+    base: BaseFacts,
+    method: str,
+    blocks: Sequence[Block],
+    precision: str = "bf16",
+) -> Proof:
+    """Write merged/ with its proof. Raises Refused where the proof fails; nothing is left then.
+
+    `method` and `precision` are the recipe's; the latter tells from which values QLoRA's 4 bits
+    were made.
+    """
     assert base.folder is not None, "training has read the base from its folder"
-    dtype = stored_dtype(base.folder) if method == "lora" else torch.float32
+    dtype = torch.float32 if method == "full" else stored_dtype(base.folder)
     with whole_folder(run.merged) as folder:
-        before = _merged_weights(run, base, method, dtype, blocks, folder)
+        model, before = _unmerged(run, base, method, DTYPES[precision], blocks)
+        if method != "full":
+            model = model.merge_and_unload(safe_merge=True)
+        model.to("cpu", dtype).save_pretrained(folder, max_shard_size="5GB")
         _complete_folder(folder, base)
         after_model = load_model(folder, trust_remote_code=base.trust_remote_code)
         after = _logits(after_model, blocks)
@@ -73,27 +90,31 @@ def stored_dtype(folder: Path) -> torch.dtype:
     return dtype
 
 
-def _merged_weights(
+def _unmerged(
     run: RunFolder,
     base: BaseFacts,
     method: str,
-    dtype: torch.dtype,
+    trained: torch.dtype,
     blocks: Sequence[Block],
-    folder: Path,
-) -> list[Tensor]:
-    """Write the weights; returns the logits of what training made, read from its own files."""
+) -> tuple[Any, list[Tensor]]:
+    """What training made, from its own files, in a form that can be merged; and its logits."""
     trust = base.trust_remote_code
-    before: list[Tensor]
     if method == "full":
         model: Any = load_model(run.model, trust_remote_code=trust)
-        before = _logits(model, blocks)
-    else:
-        assert base.folder is not None
-        adapted: Any = load_adapter(load_model(base.folder, trust_remote_code=trust), run.adapter)
-        before = _logits(adapted, blocks)
-        model = adapted.merge_and_unload(safe_merge=True)
-    model.to("cpu", dtype).save_pretrained(folder, max_shard_size="5GB")
-    return before
+        return model, _logits(model, blocks)
+    assert base.folder is not None
+    if method != "qlora":
+        plain = load_model(base.folder, trust_remote_code=trust)
+        adapted: Any = load_adapter(plain, run.adapter)
+        return adapted, _logits(adapted, blocks)
+    before = _logits(load_adapter(compute_in_fp32(_in_4_bits(base, trained)), run.adapter), blocks)
+    return load_adapter(dequantised(_in_4_bits(base, trained)), run.adapter), before
+
+
+def _in_4_bits(base: BaseFacts, dtype: torch.dtype) -> Any:
+    assert base.folder is not None
+    trust = base.trust_remote_code
+    return load_model(base.folder, dtype=dtype, quantised=True, trust_remote_code=trust)
 
 
 def _complete_folder(folder: Path, base: BaseFacts) -> None:

@@ -8,6 +8,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 from transformers.utils.logging import disable_progress_bar
 
 from finetune.models.kernels import refuse_missing_kernel
+from finetune.models.quantised import keep_exact, quantised_loading
 
 DROPOUTS = (
     "attn_pdrop",
@@ -31,12 +32,14 @@ def load_model(
     dtype: torch.dtype = torch.float32,
     dropout: float | None = None,
     attention: str = "sdpa",
+    quantised: bool = False,
     trust_remote_code: bool = False,
 ) -> PreTrainedModel:
     """Load safetensors weights with the kernel `attention`. Raises UserError where it cannot run.
 
     Packed documents are kept apart by what the kernel is given (`forward.token_losses`).
-    `dropout` replaces what the config states.
+    `dropout` replaces what the config states. `quantised`: matrices of blocks in 4 bits, made from
+    their values in `dtype`.
     """
     disable_progress_bar()
     config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
@@ -52,5 +55,8 @@ def load_model(
         attn_implementation=attention,
         use_safetensors=True,
         trust_remote_code=trust_remote_code,
+        **(quantised_loading(dtype) if quantised else {}),
     )
+    if quantised:
+        keep_exact(model)
     return model

@@ -1,4 +1,4 @@
-"""AdamW with decay on matrices alone."""
+"""AdamW with decay on matrices alone: biases, norms and DoRA's magnitudes have one dimension."""
 
 from typing import Any
 
@@ -22,4 +22,5 @@ def make_optimizer(model: Any, train: Train) -> torch.optim.Optimizer:
         [group for group in groups if group["params"]],
         lr=train.learning_rate,
         betas=(train.beta1, train.beta2),
+        fused=torch.cuda.is_available() or None,  # one kernel for all weights, where there is one
     )

@@ -6,28 +6,29 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from finetune.errors import Failed
+from finetune.models.adapters import plain_adapter
 
 
-def gather_trainable(model: Any, *, keep: bool) -> dict[str, Tensor]:
-    """Copies on CPU of all trainable weights, one gathered at a time.
+def gather_trainable(model: Any, *, keep: bool, frozen: bool = False) -> dict[str, Tensor]:
+    """Copies on CPU of all trainable weights (of `frozen` ones too), one gathered at a time.
 
     Every rank must call it; only ranks that `keep` hold copies. Names are those of the unwrapped
     model; tied weights appear once.
     """
     return {
         name: parameter.detach().to("cpu", copy=True)
-        for name, parameter in _whole_trainable(model)
+        for name, parameter in _whole(model, frozen)
         if keep
     }
 
 
-def _whole_trainable(model: Any) -> Iterator[tuple[str, Any]]:
+def _whole(model: Any, frozen: bool) -> Iterator[tuple[str, Any]]:
     for name, parameter in model.named_parameters():
-        if not parameter.requires_grad:
+        if not parameter.requires_grad and not frozen:
             continue
         with _gathered(parameter):
             yield name, parameter
@@ -46,16 +47,12 @@ def save_adapter(model: Any, weights: dict[str, Tensor], folder: Path) -> None:
     """Write PEFT's own folder format, and refuse an adapter that does not reload equal."""
     from peft import get_peft_model_state_dict
 
-    state = get_peft_model_state_dict(model, state_dict=weights)
-    config = model.peft_config["default"]
-    config.inference_mode = True
-    config.base_model_name_or_path = None
+    state, config = plain_adapter(model, get_peft_model_state_dict(model, state_dict=weights))
     folder.mkdir(parents=True, exist_ok=True)
-    from safetensors.torch import save_file
-
-    save_file(state, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+    file = folder / "adapter_model.safetensors"
+    save_file({n: t.contiguous() for n, t in state.items()}, file, metadata={"format": "pt"})
     config.save_pretrained(str(folder))
-    _prove_reload(state, load_file(folder / "adapter_model.safetensors"), folder)
+    _prove_reload(state, load_file(file), folder)
 
 
 def save_model(model: Any, weights: dict[str, Tensor], folder: Path) -> None:
