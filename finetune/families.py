@@ -6,6 +6,7 @@ Sources: the tokenizers' own files; BigCode's model cards; parameter counts chec
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 from finetune.recipe.schema import Lora
 
@@ -115,3 +116,50 @@ FAMILY_LICENCES = {
     "bigcode/santacoder": "bigcode-openrail-m",
 }
 """By Hub id, from the models' cards."""
+
+
+def _gpt_bigcode(
+    layers: int, width: int, heads: int, positions: int = 8192, vocabulary: int = 49152
+) -> dict[str, Any]:
+    return {
+        "model_type": "gpt_bigcode",
+        "n_layer": layers,
+        "n_embd": width,
+        "n_head": heads,
+        "n_inner": 4 * width,
+        "n_positions": positions,
+        "vocab_size": vocabulary,
+        "multi_query": True,
+    }
+
+
+def _starcoder2(
+    layers: int, width: int, heads: int, kv_heads: int, *, tied: bool
+) -> dict[str, Any]:
+    return {
+        "model_type": "starcoder2",
+        "num_hidden_layers": layers,
+        "hidden_size": width,
+        "intermediate_size": 4 * width,
+        "num_attention_heads": heads,
+        "num_key_value_heads": kv_heads,
+        "max_position_embeddings": 16384,
+        "sliding_window": 4096,
+        "vocab_size": 49152,
+        "tie_word_embeddings": tied,
+    }
+
+
+CONFIGS: dict[str, dict[str, Any]] = {
+    "bigcode/starcoderbase-1b": _gpt_bigcode(24, 2048, 16),
+    "bigcode/starcoderbase-3b": _gpt_bigcode(36, 2816, 22),
+    "bigcode/starcoderbase-7b": _gpt_bigcode(42, 4096, 32),
+    "bigcode/starcoderbase": _gpt_bigcode(40, 6144, 48),
+    "bigcode/starcoder": _gpt_bigcode(40, 6144, 48),
+    "bigcode/tiny_starcoder_py": _gpt_bigcode(20, 768, 12),
+    "bigcode/gpt_bigcode-santacoder": _gpt_bigcode(24, 2048, 16, 2048, 49280),
+    "bigcode/starcoder2-3b": _starcoder2(30, 3072, 24, 2, tied=True),
+    "bigcode/starcoder2-7b": _starcoder2(32, 4608, 36, 4, tied=True),
+    "bigcode/starcoder2-15b": _starcoder2(40, 6144, 48, 4, tied=False),
+}
+"""What config.json of a Hub id says of its size, for planning without a download."""

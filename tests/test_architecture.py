@@ -38,6 +38,7 @@ ORDER = [
     "inventory",
     # With torch.
     "models",
+    "planning",  # without torch
     "generation",
     "training",
     "merging",

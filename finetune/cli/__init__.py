@@ -16,6 +16,7 @@ COMMANDS = {
     "check": "parse, resolve, and report every problem at once",
     "schema": "print the recipe's JSON Schema",
     "preview": "show the first real training sequences",
+    "plan": "memory, time and cost, and what to change if it does not fit",
     "prepare": "read and curate the sources",
     "train": "start training under the recipe's engine, or resume it",
     "merge": "make plain weights, with proof",

@@ -14,6 +14,7 @@ DOCUMENTED = [
     "check",
     "schema",
     "preview",
+    "plan",
     "prepare",
     "train",
     "merge",

@@ -1,0 +1,126 @@
+"""Which weights a recipe's `tune` trains, and how many they are."""
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from finetune.errors import UserError
+from finetune.families import lora_targets, target_problem
+from finetune.planning.architecture import Architecture, Matrix
+from finetune.recipe.schema import Full, Lora
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuning:
+    """What is trained of an architecture."""
+
+    method: str
+    """full, lora, dora or qlora."""
+    base: int
+    """Weights of the base, trained or not."""
+    trained: int
+    """Weights that are trained: some or all of the base's, or the adapters' own."""
+    quantised: int = 0
+    """Weights of the base that are held in 4 bits."""
+    adapted: tuple[Matrix, ...] = ()
+    """Matrices of a block that carry an adapter."""
+    rank: int = 0
+    dropout: float = 0.0
+    """Before the adapters."""
+    kept_inputs: tuple[frozenset[str], ...] = ()
+    """By block: its matrices whose own weight is trained, so that their input is kept."""
+    lowest: int = 0
+    """The first block through which a gradient flows; blocks below keep nothing."""
+    reaches_embeddings: bool = True
+    """Whether the gradient flows on into the embeddings."""
+    trains_head: bool = True
+
+    @property
+    def has_adapters(self) -> bool:
+        return self.method != "full"
+
+    @property
+    def trained_base(self) -> int:
+        """Weights of the base that are trained."""
+        return 0 if self.has_adapters else self.trained
+
+
+def tuning_of(tune: Lora | Full, architecture: Architecture) -> Tuning:
+    """Raises UserError where a pattern or a target matches nothing."""
+    if isinstance(tune, Lora):
+        return _adapters(tune, architecture)
+    if tune.trainable is None:
+        names = frozenset(matrix.name for matrix in architecture.matrices)
+        return Tuning(
+            method="full",
+            base=architecture.parameters,
+            trained=architecture.parameters,
+            kept_inputs=(names,) * architecture.layers,
+        )
+    return _partial(tune.trainable, architecture)
+
+
+def _adapters(lora: Lora, architecture: Architecture) -> Tuning:
+    """LoRA adds rank x (inputs + outputs) weights per matrix, DoRA a magnitude per output too."""
+    modules = {matrix.name.rpartition(".")[2] for matrix in architecture.matrices}
+    problem = target_problem(lora, architecture.family, modules)
+    if problem:
+        raise UserError(f"tune.targets: {problem}")
+    targets = lora_targets(lora, architecture.family)
+    assert targets is not None, "else there was a problem"
+    adapted = tuple(
+        matrix for matrix in architecture.matrices if matrix.name.rpartition(".")[2] in targets
+    )
+    per_block = sum(
+        lora.rank * (matrix.inputs + matrix.outputs)
+        + (matrix.outputs if lora.method == "dora" else 0)
+        for matrix in adapted
+    )
+    return Tuning(
+        method=lora.method,
+        base=architecture.parameters,
+        trained=architecture.layers * per_block,
+        quantised=architecture.matrix_parameters if lora.method == "qlora" else 0,
+        adapted=adapted,
+        rank=lora.rank,
+        dropout=lora.dropout,
+        reaches_embeddings=False,
+        trains_head=False,
+    )
+
+
+def _partial(patterns: tuple[str, ...], architecture: Architecture) -> Tuning:
+    """By patterns of weight names, as in a shell; each has to match something."""
+    sizes = dict(architecture.weights())
+    chosen: set[str] = set()
+    for pattern in patterns:
+        found = {name for name in sizes if fnmatchcase(name, pattern)}
+        if not found:
+            raise UserError(
+                f"tune.trainable: {pattern!r} matches no weight of the base; its names look like "
+                f"{architecture.block.format(0)}{architecture.matrices[0].name}.weight"
+            )
+        chosen |= found
+    kept = tuple(
+        frozenset(
+            matrix.name
+            for matrix in architecture.matrices
+            if f"{architecture.block.format(layer)}{matrix.name}.weight" in chosen
+        )
+        for layer in range(architecture.layers)
+    )
+    touched = [
+        layer
+        for layer in range(architecture.layers)
+        if any(name.startswith(architecture.block.format(layer)) for name in chosen)
+    ]
+    reaches = any(f"{name}.weight" in chosen for name in architecture.embeddings)
+    head = architecture.embeddings[0] if architecture.tied else "lm_head"
+    return Tuning(
+        method="full",
+        base=architecture.parameters,
+        trained=sum(sizes[name] for name in chosen),
+        kept_inputs=kept,
+        lowest=0 if reaches else min(touched, default=architecture.layers),
+        reaches_embeddings=reaches,
+        trains_head=f"{head}.weight" in chosen,
+    )
