@@ -45,7 +45,9 @@ def tunable_model(
     if train.activation_checkpointing:
         # Reentrant checkpoints need inputs that require a gradient, which a frozen embedding has
         # not; these keep dropout's state as well.
-        model.gradient_checkpointing_enable({"use_reentrant": False})
+        enable = "activation_checkpointing_enable"  # the name that transformers 6 will have alone
+        enable = enable if hasattr(model, enable) else "gradient_checkpointing_enable"
+        getattr(model, enable)({"use_reentrant": False})
     return tuned.train()
 
 

@@ -16,6 +16,22 @@ KERNELS = ("sdpa", "eager", *FLASH)
 
 
 @pytest.fixture(scope="session")
+def small_folder(small_model, tmp_path_factory):
+    """A folder of that model, its enlarged weights written out; not to be changed."""
+    folder = tmp_path_factory.mktemp("small_folder") / "base"
+    model = small_model()
+    shutil.copytree(model.name_or_path, folder)
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def small_base(small_folder):
+    """`small_base()`: the model of that folder, in fp32."""
+    return lambda: load_model(small_folder).eval()
+
+
+@pytest.fixture(scope="session")
 def small_model(tiny_tokenizer, tmp_path_factory):
     """`small_model(**how)`: a GPT-BigCode whose random weights are enlarged, so that attention is
     no average."""
