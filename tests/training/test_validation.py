@@ -1,7 +1,5 @@
 """Held-out losses by language: who gets how much, and that the whole is the sum of its parts."""
 
-import numpy as np
-import pytest
 
 from data_formats.document import Document
 from finetune.sequences import Encoder, tokenise
