@@ -17,7 +17,12 @@ SHARD_ROWS = 10_000
 
 @lru_cache(maxsize=4)
 def opened(
-    dataset: str, subset: str | None, split: str, revision: str | None, is_streaming: bool
+    dataset: str,
+    subset: str | None,
+    data_dir: str | None,
+    split: str,
+    revision: str | None,
+    is_streaming: bool,
 ) -> Any:
     """The split, streamed or downloaded; the same object for the same arguments.
 
@@ -27,7 +32,12 @@ def opened(
 
     try:
         return datasets.load_dataset(
-            dataset, subset, split=split, revision=revision, streaming=is_streaming
+            dataset,
+            subset,
+            data_dir=data_dir,
+            split=split,
+            revision=revision,
+            streaming=is_streaming,
         )
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         raise ValueError(f"dataset `{dataset}`: {_why(dataset, error)}") from error
@@ -38,7 +48,9 @@ def is_saved(folder: Path) -> bool:
     return any((folder / name).is_file() for name in ("state.json", "dataset_dict.json"))
 
 
-def pinned(dataset: str, subset: str | None, revision: str | None) -> str | None:
+def pinned(
+    dataset: str, subset: str | None, data_dir: str | None, revision: str | None
+) -> str | None:
     """The commit that `revision` stands for now; as given for a local folder.
 
     Raises ValueError where there is no such dataset.
@@ -46,7 +58,9 @@ def pinned(dataset: str, subset: str | None, revision: str | None) -> str | None
     import datasets
 
     try:
-        builder = datasets.load_dataset_builder(dataset, subset, revision=revision)
+        builder = datasets.load_dataset_builder(
+            dataset, subset, data_dir=data_dir, revision=revision
+        )
     except (OSError, ValueError, RuntimeError) as error:
         raise ValueError(f"dataset `{dataset}`: {_why(dataset, error)}") from error
     return commit_in(str(builder.base_path)) or revision
@@ -94,7 +108,7 @@ def _why(dataset: str, error: Exception) -> str:
     if datasets.config.HF_HUB_OFFLINE and not Path(dataset).exists():
         remedy = "HF_HUB_OFFLINE is set: fetch it once without, and not streaming"
     else:
-        remedy = "check its name, subset, split, revision and files"
+        remedy = "check its name, subset, data_dir, split, revision and files"
     return f"{_innermost(error)}; {remedy}"
 
 

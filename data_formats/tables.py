@@ -67,6 +67,8 @@ class DatasetPart:
     """Id of the dataset, `owner/name`, or the name of its folder."""
     dataset: str
     subset: str | None
+    data_dir: str | None
+    """Folder of the dataset that is read alone."""
     split: str
     revision: str | None
     """Commit on the Hub; None for a folder."""
@@ -106,6 +108,7 @@ def dataset_parts(
     dataset: str,
     *,
     subset: str | None = None,
+    data_dir: str | None = None,
     split: str = "train",
     revision: str | None = None,
     is_streaming: bool = True,
@@ -116,8 +119,8 @@ def dataset_parts(
     streaming the dataset is downloaded into the cache of `datasets` first. Raises ValueError where
     it cannot be found.
     """
-    revision = hub_datasets.pinned(dataset, subset, revision)
-    opened = hub_datasets.opened(dataset, subset, split, revision, is_streaming)
+    revision = hub_datasets.pinned(dataset, subset, data_dir, revision)
+    opened = hub_datasets.opened(dataset, subset, data_dir, split, revision, is_streaming)
     count = hub_datasets.num_shards(opened, is_streaming)
     folder = Path(dataset)
     return [
@@ -126,6 +129,7 @@ def dataset_parts(
             repo=_utf8(folder.resolve().name) if folder.exists() else dataset,
             dataset=dataset,
             subset=subset,
+            data_dir=data_dir,
             split=split,
             revision=revision,
             is_streaming=is_streaming,
@@ -179,7 +183,7 @@ def _found(part: TablePart, columns: Collection[str] | None) -> Iterator[Found]:
 
 def _opened(part: DatasetPart) -> Any:
     return hub_datasets.opened(
-        part.dataset, part.subset, part.split, part.revision, part.is_streaming
+        part.dataset, part.subset, part.data_dir, part.split, part.revision, part.is_streaming
     )
 
 

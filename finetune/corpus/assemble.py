@@ -54,7 +54,8 @@ def assemble(folder: Path, data: Data, run: RunFolder, skipped: Mapping[str, int
             line = _manifest_line(document, "holdout" if outcome.is_held_out else "train")
             tallies.add(line)
             manifest.write(_json_line(line))
-    return tallies.summary(skipped, shards.redacted(assignments), shards.left_out())
+    summary = tallies.summary(skipped, shards.redacted(assignments), shards.left_out())
+    return replace(summary, not_compared=shards.chosen.not_compared)
 
 
 @dataclass(frozen=True)

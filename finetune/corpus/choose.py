@@ -1,6 +1,6 @@
 """Documents compared with each other: duplicates, of which one stays."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from finetune.corpus.pipeline import DIGEST, shard_file, shard_stem
 
 EXACT = "exact duplicate of one that is kept"
 NEAR = "near-duplicate of one that is kept"
+CROWDED = "pairs that met among too many documents at once"
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Chosen:
     """Whether its text is that of the document that stands for it."""
     starts: Sequence[int]
     """Number of the first document of each shard."""
+    not_compared: Mapping[str, int]
+    """Pairs that could be near-duplicates and were left uncompared: reason -> number."""
 
     @property
     def dropped(self) -> NDArray[np.int64]:
@@ -43,12 +46,14 @@ def choose(folder: Path, num_shards: int, near: float | None) -> Chosen:
     digests = [np.load(shard_file(folder, shard, "digests.npy")) for shard in range(num_shards)]
     starts = [0, *np.cumsum([len(one) for one in digests]).tolist()]
     texts = np.concatenate([np.zeros(0, DIGEST), *digests])["sha256"]
-    kept_for = np.arange(len(texts))
+    kept_for, not_compared = np.arange(len(texts)), {}
     if near is not None:
         sketches = [Sketches.open(shard_stem(folder, shard)) for shard in range(num_shards)]
-        kept_for = near_duplicates(sketches, near).kept_for.copy()
+        found = near_duplicates(sketches, near)
+        kept_for, not_compared = found.kept_for.copy(), {CROWDED: found.num_pairs_skipped}
     _drop_equal(kept_for, texts)
-    return Chosen(kept_for, texts == texts[kept_for], starts[:-1])
+    not_compared = {reason: count for reason, count in not_compared.items() if count}
+    return Chosen(kept_for, texts == texts[kept_for], starts[:-1], not_compared)
 
 
 def _drop_equal(kept_for: NDArray[np.int64], texts: NDArray[np.void]) -> None:

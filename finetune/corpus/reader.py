@@ -179,7 +179,7 @@ def _refuse_idle_keys(source: Source) -> None:
         if key in given and source.format not in formats:
             raise UserError(f"`{key}` is for {' and '.join(formats)}; leave it out here")
     if source.dataset is None:
-        for key in sorted(given & {"subset", "split"}):
+        for key in sorted(given & {"data_dir", "subset", "split"}):
             raise UserError(f"`{key}` is of a `dataset`, and this source has none; leave it out")
     is_rows = source.dataset is not None or is_table(source)
     listed = {"include", "exclude"} & given

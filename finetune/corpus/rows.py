@@ -35,7 +35,11 @@ def list_rows(source: Source, index: int) -> Reader:
         raise UserError(f"{source.format} are not read from rows; what is: {known}")
     if source.dataset is not None:
         parts: Sequence[TablePart] = dataset_parts(
-            source.dataset, subset=source.subset, split=source.split, revision=source.revision
+            source.dataset,
+            subset=source.subset,
+            data_dir=source.data_dir,
+            split=source.split,
+            revision=source.revision,
         )
         where = f"dataset: {source.dataset}"
     else:
@@ -153,7 +157,8 @@ def _state_of(part: TablePart) -> list[Any]:
     if isinstance(part, FilePart):
         status = part.file.stat()
         return [part.name, part.start, part.end, status.st_size, status.st_mtime_ns]
-    shard = [part.dataset, part.subset, part.split, part.revision, part.shard, part.num_shards]
+    place = [part.dataset, part.data_dir, part.subset, part.split, part.revision]
+    shard = [*place, part.shard, part.num_shards]
     return [*shard, *_state_of_folder(Path(part.dataset))] if part.shard == 0 else shard
 
 

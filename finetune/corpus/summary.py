@@ -41,6 +41,8 @@ class CorpusSummary:
     """Kind of personal data -> how often it was replaced in what was kept."""
     left_out: Mapping[str, int] = field(default_factory=dict)
     """What readers left out of documents: pictures of notebooks, messages of bots, ..."""
+    not_compared: Mapping[str, int] = field(default_factory=dict)
+    """Pairs of documents that may be near-duplicates and were not compared: reason -> number."""
 
     @property
     def benchmark_drops(self) -> dict[str, int]:

@@ -28,6 +28,7 @@ def summary_table(summary: CorpusSummary, tokens: Tokens | None) -> "Group":
         ("Passed over in listing", "Files or folders", summary.skipped),
         ("Left out of documents", "Times", summary.left_out),
         ("Replaced in texts", "Times", summary.redacted),
+        ("Not compared for near-duplicates", "Pairs", summary.not_compared),
     )
     tables += [_counted(*one) for one in counts if one[2]]
     return Group(*tables)

@@ -82,6 +82,8 @@ class Source(BaseModel):
     """Installed package whose folder is read (nothing is imported); `stdlib` is Python's own."""
     dataset: str | None = None
     """Dataset on the Hugging Face Hub, by id; rows are streamed."""
+    data_dir: str | None = None
+    """Folder of a `dataset` to read alone: `data/python` of The Stack."""
     subset: str | None = None
     """Configuration of the dataset."""
     split: str = "train"

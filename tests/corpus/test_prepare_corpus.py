@@ -1,13 +1,16 @@
 """From a folder of files, some of them hostile, to a corpus in which each is accounted for."""
 
 from collections import Counter
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from data_formats.document import Document, Drop
 from finetune.corpus import CorpusSummary, Tally, open_source, read_documents, summarise
 from finetune.corpus import prepare as preparing
 from finetune.corpus.contamination import contamination_index
+from finetune.corpus.table import summary_table
 from finetune.errors import UserError
 from finetune.recipe.schema import Curate, Data, Source
 from finetune.run_folder import RunFolder, read_lines
@@ -205,6 +208,20 @@ def test_replacements_are_counted_in_documents_that_are_kept(tmp_path):
     summary = prepare_corpus(data({"path": str(root)}), RunFolder(tmp_path / "runs" / "one"))
     assert summary.drops == {"exact duplicate of one that is kept": 1}
     assert summary.redacted == {"email": 1}
+
+
+def test_pairs_that_were_too_many_to_compare_are_told(tmp_path):
+    head = "".join(f"shared{number} = {number}\n" for number in range(100))
+    own = {number: "".join(f"own{number}_{i} = 1\n" for i in range(20)) for number in range(200)}
+    files = {f"m{number}.py": f"{head}{text}".encode() for number, text in own.items()}
+    root = write(tmp_path / "lib", files)
+    summary = prepare_corpus(data({"path": str(root)}), RunFolder(tmp_path / "runs" / "one"))
+    (told,) = summary.not_compared.items()
+    assert told[0] == "pairs that met among too many documents at once"
+    assert told[1] > 0
+    console = Console(width=100, file=StringIO())
+    console.print(summary_table(summary, None))
+    assert f"{told[1]:,}" in console.file.getvalue()
 
 
 def test_nothing_left_is_an_error_that_counts_the_reasons(tmp_path):

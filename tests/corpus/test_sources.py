@@ -213,6 +213,15 @@ def test_a_saved_dataset_is_a_table_for_formats_that_files_have_too(tmp_path):
     assert [one.path for one in found] == ["a.py"]
 
 
+def test_one_folder_of_a_dataset_can_be_read_alone(tmp_path):
+    for language in ("go", "python"):
+        (tmp_path / "set" / "data" / language).mkdir(parents=True)
+        row = {**MIT_ROW, "path": f"{language}.py"}
+        rows(tmp_path / "set" / "data" / language / "train.jsonl", row)
+    keys = {"format": "source_code", "dataset": str(tmp_path / "set")}
+    assert [one.path for one in read(**keys, data_dir="data/python")] == ["python.py"]
+
+
 @pytest.mark.parametrize("name", ["a.ndjson", "a.json", "a.jsonl.gz"])
 def test_a_path_is_a_table_by_each_suffix_that_tables_have(tmp_path, name):
     content = json.dumps(MIT_ROW).encode() + b"\n"
