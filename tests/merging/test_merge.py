@@ -18,7 +18,8 @@ from finetune.models.adapters import add_lora
 from finetune.models.load import load_model
 from finetune.models.measure import measuring_set
 from finetune.models.scratch import make_model
-from finetune.recipe.schema import Lora, ScratchModel
+from finetune.models.tunable import tunable_model
+from finetune.recipe.schema import Lora, ScratchModel, Train
 from finetune.run_folder import RunFolder, read_json
 from finetune.sequences import Block, Encoder, tokenise
 from finetune.tokenizer import FILES, CodeTokenizer
@@ -50,6 +51,26 @@ def trained(tiny_tokenizer, tmp_path_factory):
     noise(full, "c_fc")
     save_model(full, gather_trainable(full, keep=True), folder / "model")
     return folder
+
+
+VARIANTS = {
+    "dora": Lora(method="dora", rank=4),
+    "pissa": Lora(method="lora", rank=4, initial="pissa"),
+    "olora": Lora(method="lora", rank=4, initial="olora"),
+    "rank-stabilised": Lora(method="lora", rank=4, alpha=8, rank_stabilised=True),
+    "qlora": Lora(method="qlora", rank=4, alpha=8),
+}
+
+
+def train_variant(run, lora, precision="fp32"):
+    """Replace the run's adapter; the logits of the model in memory that it was saved from."""
+    train = Train(tokens=1, precision=precision)
+    model = tunable_model(run.base, lora, train)
+    noise(model, "lora_")
+    shutil.rmtree(run.adapter)
+    save_adapter(model, gather_trainable(model, keep=True), run.adapter)
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+        return logits(model, run.base).float()
 
 
 @pytest.fixture
@@ -237,6 +258,37 @@ def test_a_refused_merge_leaves_an_earlier_one_as_it_was(run, monkeypatch):
     with pytest.raises(Refused, match="logits differ"):
         merged(run)
     assert (run.merged / "model.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize("lora", VARIANTS.values(), ids=VARIANTS)
+def test_a_merge_of_every_variant_is_what_was_in_memory_when_training_ended(run, lora):
+    in_memory = train_variant(run, lora)
+    proof = merging.merge(run, facts(run), lora.method, blocks(run), "fp32")
+    assert proof.method == lora.method
+    assert proof.max_abs_logit_difference < 1e-4 == proof.tolerance
+    assert proof.argmax_agreement == 1.0
+    tuned, base = (logits(from_disk(folder), run.base) for folder in (run.merged, run.base))
+    assert largest(tuned, in_memory) < 1e-4
+    assert largest(base, in_memory) > 0.1
+
+
+def test_qlora_trained_in_bf16_on_a_base_in_bf16_merges_within_the_rounding_of_bf16(run):
+    """4 bits are made from bf16, as in training; values of 4 bits are rounded to bf16 once more."""
+    load_model(run.base, dtype=torch.bfloat16).save_pretrained(run.base)
+    in_memory = train_variant(run, VARIANTS["qlora"], "bf16")
+    proof = merging.merge(run, facts(run), "qlora", blocks(run), "bf16")
+    assert (proof.dtype, proof.tolerance) == ("bfloat16", 5e-2)
+    assert 0 < proof.max_abs_logit_difference < 3e-2  # measured 2.0e-2
+    assert proof.argmax_agreement > 0.9
+    assert largest(logits(from_disk(run.merged), run.base), in_memory) < 0.1
+    assert "quantization_config" not in read_json(run.merged / "config.json")
+
+
+def test_qlora_merged_into_the_base_as_it_was_is_refused(run, monkeypatch):
+    train_variant(run, VARIANTS["qlora"])
+    monkeypatch.setattr(merging, "dequantised", lambda _: load_model(run.base))
+    with pytest.raises(Refused, match="logits differ"):
+        merging.merge(run, facts(run), "qlora", blocks(run), "fp32")
 
 
 def test_a_base_in_bf16_is_merged_in_bf16(run):

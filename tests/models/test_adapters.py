@@ -1,4 +1,4 @@
-"""Variants of LoRA: what they start from, what is saved, and what that does on the base as it was."""
+"""Variants of LoRA: what they start from, what is saved, and what that does on the plain base."""
 
 import json
 
