@@ -82,8 +82,9 @@ LORA_TARGETS = {
 WITHOUT_FLEX_ATTENTION = ("gpt_bigcode",)
 """Values of `model_type` for which transformers raises when it is asked for flex_attention."""
 
-EMBEDDINGS = ("wte", "embed_tokens", "lm_head", "embed_out")
-"""Adapters on these merge to a broken model where the two are tied."""
+EMBEDDINGS = ("wte", "embed_tokens", "embed_in", "lm_head", "embed_out")
+"""Input and output embeddings. Where one weight is both, an adapter on either merges to another
+model: the merge changes both, the training one. Learned positions (`wpe`) merge well."""
 
 
 def lora_targets(lora: Lora, model_type: str | None) -> tuple[str, ...] | None:
@@ -91,13 +92,18 @@ def lora_targets(lora: Lora, model_type: str | None) -> tuple[str, ...] | None:
     return lora.targets or LORA_TARGETS.get(model_type or "")
 
 
-def target_problem(lora: Lora, model_type: str | None, modules: Collection[str]) -> str | None:
-    """Why these targets cannot be adapted, or None. `modules` are last parts of module names."""
+def target_problem(
+    lora: Lora, model_type: str | None, modules: Collection[str], *, tied: bool = True
+) -> str | None:
+    """Why these targets cannot be adapted, or None.
+
+    `modules` are last parts of module names; `tied`: whether one weight is both embeddings.
+    """
     targets = lora_targets(lora, model_type)
     if targets is None:
         return f"the family {model_type} has no list of its own; name the modules to adapt"
     for target in targets:
-        if target in EMBEDDINGS:
+        if tied and target in EMBEDDINGS:
             return f"an adapter on {target} breaks the model when merged (tied embeddings)"
         if target not in modules:
             return f"{target} matches no module of the base; it has {', '.join(sorted(modules))}"

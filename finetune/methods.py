@@ -4,9 +4,11 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
+from pathlib import Path
 
 from finetune.base import BaseFacts, weight_names
 from finetune.errors import UserError
+from finetune.families import target_problem
 from finetune.recipe import Problem, Recipe
 from finetune.recipe.schema import Full, Lora, Train
 from finetune.run_folder import read_json
@@ -23,6 +25,11 @@ def method_problems(recipe: Recipe, facts: BaseFacts) -> Iterator[Problem]:
     """Why the recipe's method cannot train this base with this engine on this machine."""
     if isinstance(recipe.tune, Lora):
         yield from _lora_problems(recipe.tune, recipe.engine)
+        if facts.model_type is not None:
+            tied = facts.folder is None or is_tied(facts.folder)
+            problem = target_problem(recipe.tune, facts.model_type, facts.modules, tied=tied)
+            if problem:
+                yield Problem(("tune", "targets"), problem)
     if facts.folder is None:
         return
     if isinstance(recipe.tune, Full) and recipe.tune.trainable is not None:
@@ -36,6 +43,13 @@ def method_problems(recipe: Recipe, facts: BaseFacts) -> Iterator[Problem]:
         problem = added_tokens_problem(num_ids(facts.folder), rows)
         if problem:
             yield Problem(("base",), f"{facts.description}: {problem}")
+
+
+def is_tied(folder: Path) -> bool:
+    """Whether one weight of a model folder is both the input's and the output's embedding."""
+    names = weight_names(folder)
+    has_head = any(name.split(".")[-2:-1] == [head] for name in names for head in HEADS)
+    return not has_head or read_json(folder / "config.json").get("tie_word_embeddings") is True
 
 
 def _lora_problems(lora: Lora, engine: str) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ from finetune.base import BaseFacts, base_facts
 from finetune.corpus.opt_out import read_opt_out
 from finetune.corpus.reader import open_source, refuse_overlaps, sentinels_of_format
 from finetune.errors import UserError
-from finetune.families import STARCODER_SPECIAL_TOKENS, WITHOUT_FLEX_ATTENTION, target_problem
+from finetune.families import STARCODER_SPECIAL_TOKENS, WITHOUT_FLEX_ATTENTION
 from finetune.grammars import languages
 from finetune.ledger import Ledger
 from finetune.licences import (
@@ -23,7 +23,7 @@ from finetune.licences import (
 )
 from finetune.methods import method_problems
 from finetune.recipe import LoadedRecipe, Problem, Recipe
-from finetune.recipe.schema import EarlierRun, Fim, Lora, Pretrained, Scratch
+from finetune.recipe.schema import EarlierRun, Fim, Pretrained, Scratch
 from finetune.run_folder import RunFolder
 from finetune.tasks import available, benchmarks_folder, find_task
 from finetune.tokenizer import fim_problem, special_tokens
@@ -163,10 +163,6 @@ def _inspect_base(recipe: Recipe, facts: BaseFacts, findings: Findings) -> None:
     if facts.positions is not None and longest + 64 > facts.positions:
         message = f"{longest} leaves no room for a prompt in the base's {facts.positions} positions"
         findings.problems.append(Problem(("evaluate", "max_new_tokens"), message))
-    if isinstance(recipe.tune, Lora) and facts.model_type is not None:
-        problem = target_problem(recipe.tune, facts.model_type, facts.modules)
-        if problem:
-            findings.problems.append(Problem(("tune", "targets"), problem))
     findings.problems += method_problems(recipe, facts)
     if isinstance(recipe.base, Scratch):
         _inspect_sentinels(recipe, STARCODER_SPECIAL_TOKENS, "a base from scratch", findings)
