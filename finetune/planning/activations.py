@@ -31,7 +31,7 @@ from typing import get_args
 
 from finetune.planning.architecture import Architecture, Matrix, Slot
 from finetune.planning.holding import Holding
-from finetune.planning.tuning import Tuning
+from finetune.planning.tuning import PLACES, Tuning
 
 SLOTS: tuple[Slot, ...] = get_args(Slot)
 
@@ -67,35 +67,44 @@ def kept_bytes(shape: Shape, tokens: int, *, checkpointing: bool) -> int:
         return tokens * per_token
     layers = range(shape.tuning.lowest, architecture.layers)
     blocks = sum(
-        count * block_bytes(shape, kept_inputs=kept, has_gradient=has_gradient)
-        for (kept, has_gradient), count in Counter(_kinds(shape, layers)).items()
+        count * block_bytes(shape, kept_inputs=kept, begins=begins)
+        for (kept, begins), count in Counter(_kinds(shape, layers)).items()
     )
     return tokens * (blocks + _norm(shape) + _embeddings(shape) + _rotation(shape))
 
 
-def _kinds(shape: Shape, layers: Iterable[int]) -> Iterator[tuple[frozenset[str], bool]]:
-    """By block: its trained matrices, and whether what it reads has a gradient."""
+def _kinds(shape: Shape, layers: Iterable[int]) -> Iterator[tuple[frozenset[str], int]]:
+    """By block: its trained matrices, and the place from which on there are gradients."""
     tuning = shape.tuning
     for layer in layers:
         kept = tuning.kept_inputs[layer] if tuning.kept_inputs else frozenset()
-        yield kept, layer > tuning.lowest or tuning.reaches_embeddings
+        has_gradient = layer > tuning.lowest or tuning.reaches_embeddings
+        yield kept, -1 if has_gradient else tuning.begins
 
 
 def last_block_bytes(shape: Shape) -> int:
     """Kept by the last block per token."""
-    ((kept, has_gradient),) = _kinds(shape, [shape.architecture.layers - 1])
-    return block_bytes(shape, kept_inputs=kept, has_gradient=has_gradient)
+    ((kept, begins),) = _kinds(shape, [shape.architecture.layers - 1])
+    return block_bytes(shape, kept_inputs=kept, begins=begins)
 
 
-def block_bytes(shape: Shape, *, kept_inputs: frozenset[str], has_gradient: bool) -> int:
-    """Kept by one block per token: see the table above."""
+def block_bytes(shape: Shape, *, kept_inputs: frozenset[str], begins: int) -> int:
+    """Kept by one block per token: see the table above.
+
+    `begins`: the first place of the block that needs a gradient; -1 where its input does.
+    """
     architecture, holding, tuning = shape.architecture, shape.holding, shape.tuning
-    inputs = sum(_input(shape, kept_inputs, slot) for slot in SLOTS)
-    adapters = sum(_adapter(shape, one, has_gradient) for one in tuning.adapted)
-    first_norm = _norm(shape) if has_gradient or kept_inputs else 0
-    activation = (3 if architecture.gated else 1) * architecture.inner * holding.compute
-    dropouts = 2 * _dropout_mask(shape) * architecture.width if shape.dropout else 0
-    return first_norm + _attention(shape) + _norm(shape) + inputs + activation + adapters + dropouts
+    total = sum(_input(shape, kept_inputs, slot) for slot in SLOTS)
+    total += sum(_adapter(shape, one, begins) for one in tuning.adapted)
+    total += _norm(shape) * sum(begins <= PLACES.index(norm) for norm in ("norm_1", "norm_2"))
+    if begins <= PLACES.index("attention_in"):
+        total += _attention(shape)
+    if begins <= PLACES.index("mlp_in"):
+        total += (3 if architecture.gated else 1) * architecture.inner * holding.compute
+    if shape.dropout:
+        masks = 1 + (begins <= PLACES.index("attention_out"))
+        total += masks * _dropout_mask(shape) * architecture.width
+    return total
 
 
 def working_bytes(shape: Shape, tokens: int) -> int:
@@ -183,14 +192,14 @@ def _copies_output(shape: Shape) -> bool:
     return shape.attention == "eager"
 
 
-def _adapter(shape: Shape, matrix: Matrix, has_gradient: bool) -> int:
+def _adapter(shape: Shape, matrix: Matrix, begins: int) -> int:
     """Beside its input: the narrow product; with dropout a mask and a copy of the input; in DoRA
     the outputs of base and update, which the magnitude multiplies."""
     tuning, c = shape.tuning, shape.holding.compute
     total = tuning.rank * c
     if tuning.dropout:
         total += c * matrix.inputs
-        if has_gradient or matrix.slot != "attention_in":
+        if begins < PLACES.index(matrix.slot):
             total += _dropout_mask(shape) * matrix.inputs
     if tuning.method == "dora":
         total += 2 * c * matrix.outputs

@@ -36,29 +36,28 @@ class Plan:
 
 
 def choose(request: Request) -> Plan:
-    """The fastest plan that fits; where none does, the smallest one, with `fits` false.
+    """The fastest plan that fits; where none does, the smallest, with `fits` false.
 
-    What the recipe fixes stays. Checkpointing computes each block twice, and small passes cost
-    more per token: the plan with the least cost per token wins, and of those nearly as cheap the
-    one with the smallest passes. More memory never makes it slower by more than that, never turns
-    checkpointing on, and never shrinks the micro-batch as long as checkpointing stays what it is
-    (without it a smaller one may be faster). Raises UserError where the batch cannot be spread evenly.
+    What the recipe fixes stays. Without checkpointing where that fits, for it computes each block
+    twice. Then the largest passes, for small ones cost more per token; where larger ones are hardly
+    cheaper, the smaller. So more memory never turns checkpointing on, and never shrinks the
+    micro-batch unless it turns checkpointing off. Raises UserError where the batch cannot be spread
+    evenly.
     """
     plans = [_plan(request, micro, stored) for micro, stored in _candidates(request)]
-    fitting = [plan for plan in plans if plan.fits]
-    if fitting:
-        best = min(cost(request, plan) for plan in fitting)
-        near = [plan for plan in fitting if cost(request, plan) <= best * WORTHWHILE]
-        return min(near, key=lambda plan: (plan.checkpointing, plan.micro_batch))
+    for checkpointing in (False, True):
+        fitting = [plan for plan in plans if plan.fits and plan.checkpointing == checkpointing]
+        if fitting:
+            enough = min(_cost(request, plan) for plan in fitting) * WORTHWHILE
+            near = [plan for plan in fitting if _cost(request, plan) <= enough]
+            return min(near, key=lambda plan: plan.micro_batch)
     return min(plans, key=lambda plan: plan.memory.total)
 
 
-def cost(request: Request, plan: Plan) -> float:
-    """Time per token, in units of a pass without overhead and checkpointing."""
-    tokens = plan.micro_batch * request.length
-    again = recomputation(request) if plan.checkpointing else 1.0
+def _cost(request: Request, plan: Plan) -> float:
+    """Time per token, in units of a pass without anything beside its tokens."""
     beside = GATHERING_TOKENS if request.engine.startswith("zero3") else OVERHEAD_TOKENS
-    return (1 + beside / tokens) * again
+    return 1 + beside / (plan.micro_batch * request.length)
 
 
 def recomputation(request: Request) -> float:

@@ -8,12 +8,14 @@ at the real model and optimiser.
   the forward pass runs under autocast: every matrix is copied to 16 bits and the copy is kept for
   the backward pass, while the stream between the blocks stays in fp32.
 - One process and DDP, adapters: the frozen base in 16 bits, the adapters and their states in fp32.
-- DeepSpeed: weights and gradients in 16 bits, fp32 masters and moments of what is trained, no
-  autocast.
+- DeepSpeed: weights in 16 bits, fp32 masters and moments of what is trained, gradients added up
+  in the type that its file names, no autocast.
 """
 
 from dataclasses import dataclass
 from typing import Literal
+
+from finetune.planning.zero import ZeroSettings
 
 Precision = Literal["bf16", "fp16", "fp32"]
 Device = Literal["cuda", "cpu"]
@@ -35,6 +37,9 @@ class Holding:
     trained: int
     """A trained weight, as the forward pass sees it."""
     gradient: int
+    """A gradient, as passes add it up."""
+    wire: int
+    """A gradient on its way to other processes."""
     master: int
     """A copy in fp32 beside the trained weight; 0 where that is in fp32 itself."""
     compute: int
@@ -53,21 +58,26 @@ class Holding:
 
 
 def holding_of(
-    method: str, precision: Precision, engine: str, device: Device, *, fused: bool = False
+    method: str,
+    precision: Precision,
+    zero: ZeroSettings | None,
+    device: Device,
+    *,
+    fused: bool = False,
 ) -> Holding:
-    """What is held under `engine` when weights are tuned by `method`. `fused`: AdamW in one kernel,
-    which has no temporaries."""
-    half = precision != "fp32"
-    sharded = engine.startswith("zero")
+    """What is held when weights are tuned by `method`. `fused`: AdamW in one kernel, which has no
+    temporaries."""
+    half, sharded = precision != "fp32", zero is not None
     compute = 2 if half else 4
     autocast = half and not sharded
     small_base = half and (sharded or method != "full")
-    small_trained = half and sharded
     stream = 2 if small_base else 4
+    gradient = 2 if half and zero is not None and not zero.fp32_gradients else 4
     return Holding(
         frozen=2 if small_base else 4,
-        trained=2 if small_trained else 4,
-        gradient=2 if small_trained else 4,
+        trained=2 if half and sharded else 4,
+        gradient=gradient,
+        wire=gradient if zero is None or zero.stage == 1 else compute,
         master=4 if sharded else 0,
         compute=compute,
         stream=stream,

@@ -14,7 +14,7 @@ from finetune.planning.activations import (
     working_bytes,
 )
 from finetune.planning.engines import (
-    communication_bytes,
+    bucket_bytes,
     gathered_bytes,
     sharing_of,
     step_bytes,
@@ -96,19 +96,20 @@ def weight_bytes(request: Request) -> int:
     frozen = tuning.base - tuning.trained_base - tuning.quantised
     whole = frozen * holding.frozen + tuning.quantised * NF4_BYTES
     whole += tuning.trained * holding.trained
-    return round(whole * sharing_of(request.engine, request.processes).weights)
+    return round(whole * sharing_of(request.zero, request.processes).weights)
 
 
 def gradient_bytes(request: Request) -> int:
     """Gradients of one process once a backward pass is through."""
-    share = sharing_of(request.engine, request.processes).gradients
+    share = sharing_of(request.zero, request.processes).gradients
     return round(request.tuning.trained * request.holding.gradient * share)
 
 
 def _kept_gradients(request: Request, accumulates: bool) -> int:
     """Gradients that are there before a backward pass: from the passes before it, or because
     DeepSpeed keeps its buffer for them."""
-    lasting = accumulates or request.engine.startswith("zero3")
+    zero = request.zero
+    lasting = accumulates or (zero is not None and (zero.stage == 3 or zero.fp32_gradients))
     return gradient_bytes(request) if lasting else 0
 
 
@@ -153,7 +154,7 @@ def _step(request: Request) -> Memory:
         request,
         "step",
         gradients=gradient_bytes(request),
-        step=step_bytes(request.engine, request.processes, tuning, holding),
+        step=step_bytes(request.zero, request.processes, tuning, holding),
     )
 
 
@@ -177,11 +178,11 @@ def _memory(
     step: int = 0,
 ) -> Memory:
     tuning, holding, architecture = request.tuning, request.holding, request.architecture
-    sharing = sharing_of(request.engine, request.processes)
+    sharing = sharing_of(request.zero, request.processes)
     several = request.processes > 1 and request.device == "cuda"
-    communication = gathered_bytes(request.engine, architecture, holding)
-    if moment != "step" or request.engine in ("ddp", "zero3", "zero3_offload"):
-        communication += communication_bytes(request.engine, tuning, holding)
+    communication = gathered_bytes(request.zero, architecture, holding)
+    if moment != "step" or request.zero is None or request.zero.stage == 3:  # 1 and 2 let go
+        communication += bucket_bytes(request.zero, request.processes, tuning, holding)
     return Memory(
         moment=moment,
         weights=weight_bytes(request),

@@ -10,7 +10,6 @@ from finetune.planning.bases import base_architecture
 from finetune.planning.changes import Change, changes
 from finetune.planning.choice import Plan, choose, recomputation
 from finetune.planning.effort import Effort, Utilisation, effort_of, utilisation
-from finetune.planning.engines import zero_settings
 from finetune.planning.gpus import Machine
 from finetune.planning.lengths import Lengths, lengths_of
 from finetune.planning.memory import CONTEXT, GIB, NCCL, RESERVE
@@ -129,13 +128,12 @@ def _assumptions(
     yield f"{used.share:.1%} of {gpu.tflops:g} TFLOP/s, model FLOPs alone: {used.source}"
     if again > 1:
         yield f"activations are computed twice: {again:.2f} times the time"
-    if request.engine.startswith("zero3"):
-        live = int(zero_settings(request.engine).get("stage3_max_live_parameters", 1e9))
+    if request.zero and request.zero.stage == 3:
         yield (
             "gathered weights: the embedding and two blocks; DeepSpeed may hold up to "
-            f"{live:,} numbers"
+            f"{request.zero.max_live:,} numbers"
         )
-    if request.engine == "zero3_offload":
+    if request.zero and request.zero.offloads_states:
         yield "the way to the host and back is not in the hours: expect more"
     yield f"energy at {gpu.watts} W per GPU, its design power, without host and cooling"
     yield "GPU figures are computed; none was measured yet (benchmarks/plan_memory.py does that)"

@@ -9,6 +9,7 @@ from finetune.planning.architecture import Architecture
 from finetune.planning.head import LOSS_CHUNK, Head
 from finetune.planning.holding import Device, Holding, Precision, holding_of
 from finetune.planning.tuning import Tuning, tuning_of
+from finetune.planning.zero import ZeroSettings, zero_settings
 from finetune.recipe import Recipe
 from finetune.recipe.schema import Full, Lora
 
@@ -38,8 +39,14 @@ class Request:
     """Where the recipe fixes it."""
     loss_chunk: int | None = LOSS_CHUNK
     """Tokens per chunk of the loss; None where it has all logits at once."""
+    settings: ZeroSettings | None = None
+    """Instead of those of the engine's file."""
     fused: bool = False
     """Whether AdamW is torch's fused kernel."""
+
+    @cached_property
+    def zero(self) -> ZeroSettings | None:
+        return self.settings or zero_settings(self.engine)
 
     @cached_property
     def tuning(self) -> Tuning:
@@ -48,7 +55,7 @@ class Request:
     @cached_property
     def holding(self) -> Holding:
         return holding_of(
-            self.tune.method, self.precision, self.engine, self.device, fused=self.fused
+            self.tune.method, self.precision, self.zero, self.device, fused=self.fused
         )
 
     @cached_property

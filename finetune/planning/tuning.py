@@ -5,8 +5,12 @@ from fnmatch import fnmatchcase
 
 from finetune.errors import UserError
 from finetune.families import lora_targets, target_problem
+from finetune.methods import trainable_problem
 from finetune.planning.architecture import Architecture, Matrix
 from finetune.recipe.schema import Full, Lora
+
+PLACES = ("norm_1", "attention_in", "attention_out", "norm_2", "mlp_in", "mlp_out")
+"""What a block computes, in order; matrices by their slots."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +34,8 @@ class Tuning:
     """By block: its matrices whose own weight is trained, so that their input is kept."""
     lowest: int = 0
     """The first block through which a gradient flows; blocks below keep nothing."""
+    begins: int = 0
+    """Where in the lowest block the first gradient is taken: a place of `PLACES`."""
     reaches_embeddings: bool = True
     """Whether the gradient flows on into the embeddings."""
     trains_head: bool = True
@@ -83,6 +89,7 @@ def _adapters(lora: Lora, architecture: Architecture) -> Tuning:
         adapted=adapted,
         rank=lora.rank,
         dropout=lora.dropout,
+        begins=min(PLACES.index(matrix.slot) for matrix in adapted),
         reaches_embeddings=False,
         trains_head=False,
     )
@@ -91,15 +98,10 @@ def _adapters(lora: Lora, architecture: Architecture) -> Tuning:
 def _partial(patterns: tuple[str, ...], architecture: Architecture) -> Tuning:
     """By patterns of weight names, as in a shell; each has to match something."""
     sizes = dict(architecture.weights())
-    chosen: set[str] = set()
-    for pattern in patterns:
-        found = {name for name in sizes if fnmatchcase(name, pattern)}
-        if not found:
-            raise UserError(
-                f"tune.trainable: {pattern!r} matches no weight of the base; its names look like "
-                f"{architecture.block.format(0)}{architecture.matrices[0].name}.weight"
-            )
-        chosen |= found
+    problem = trainable_problem(patterns, list(sizes))
+    if problem:
+        raise UserError(f"tune.trainable: {problem}")
+    chosen = {name for name in sizes if any(fnmatchcase(name, one) for one in patterns)}
     kept = tuple(
         frozenset(
             matrix.name
@@ -114,13 +116,27 @@ def _partial(patterns: tuple[str, ...], architecture: Architecture) -> Tuning:
         if any(name.startswith(architecture.block.format(layer)) for name in chosen)
     ]
     reaches = any(f"{name}.weight" in chosen for name in architecture.embeddings)
+    lowest = 0 if reaches else min(touched, default=architecture.layers)
+    prefix = architecture.block.format(lowest)
+    of_block = {name.removeprefix(prefix).rpartition(".")[0] for name in chosen}
     head = architecture.embeddings[0] if architecture.tied else "lm_head"
     return Tuning(
         method="full",
         base=architecture.parameters,
         trained=sum(sizes[name] for name in chosen),
         kept_inputs=kept,
-        lowest=0 if reaches else min(touched, default=architecture.layers),
+        lowest=lowest,
+        begins=min(
+            (place for module, place in _places(architecture).items() if module in of_block),
+            default=0,
+        ),
         reaches_embeddings=reaches,
         trains_head=f"{head}.weight" in chosen,
     )
+
+
+def _places(architecture: Architecture) -> dict[str, int]:
+    """Places of a block's modules, by name."""
+    matrices = {one.name: PLACES.index(one.slot) for one in architecture.matrices}
+    first, second = architecture.norms
+    return matrices | {first: PLACES.index("norm_1"), second: PLACES.index("norm_2")}
