@@ -50,6 +50,13 @@ _TASKS = {
     "commit_instructions": "edits as commit messages ask for them",
 }
 """Formats that teach to do what a text asks for."""
+_ADAPTERS = {"lora": "LoRA", "dora": "DoRA", "qlora": "QLoRA"}
+_BEGINNINGS = {
+    "gaussian": "begun from Gaussian numbers",
+    "orthogonal": "begun orthogonal to each other",
+    "olora": "begun from an orthonormal part of each weight, OLoRA",
+    "pissa": "begun from the principal part of each weight, PiSSA",
+}
 _PRIVATE = ("hub", "private")  # of the recipe's `publish`; no reader of the card needs them
 
 
@@ -109,8 +116,9 @@ def _tags(evidence: Evidence) -> list[str]:
     tags = ["code", "code-completion"]
     if _fim_rate(evidence.recipe):
         tags.append("fill-in-the-middle")
-    if tables.at(evidence.recipe, "tune", "method") == "lora":
-        tags.append("lora")
+    method = tables.at(evidence.recipe, "tune", "method")
+    if method in _ADAPTERS:
+        tags += ["lora"] if method == "lora" else ["lora", method]
     return tags
 
 
@@ -158,6 +166,7 @@ def _context(evidence: Evidence, facts: ReleaseFacts) -> dict[str, Any]:
         "languages": _languages(evidence),
         "fim_rate": _fim_rate(evidence.recipe),
         "tasks_in_words": _tasks_in_words(evidence.recipe),
+        "adapters": _adapters_in_words(evidence.recipe),
         "evidence": evidence,
         "tables": tables,
         "at": tables.at,
@@ -193,6 +202,18 @@ def _tasks_in_words(recipe: dict[str, Any]) -> str:
     """What it was taught besides continuing code, of the sources that were trained on."""
     formats = {source.get("format") for source in _trained_on(recipe)}
     return " and ".join(words for name, words in _TASKS.items() if name in formats)
+
+
+def _adapters_in_words(recipe: dict[str, Any]) -> str:
+    """`LoRA, rank 8, alpha 16`; empty where there were none."""
+    tune = tables.at(recipe, "tune") or {}
+    if tune.get("method") not in _ADAPTERS:
+        return ""
+    words = [_ADAPTERS[tune["method"]]]
+    words += [f"{key} {tables.shown(tune.get(key))}" for key in ("rank", "alpha")]
+    words += ["rank-stabilised"] if tune.get("rank_stabilised") else []
+    words += [_BEGINNINGS[tune["initial"]]] if tune.get("initial") in _BEGINNINGS else []
+    return ", ".join(words)
 
 
 def _languages(evidence: Evidence) -> str:

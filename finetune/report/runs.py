@@ -104,14 +104,20 @@ def base_in_words(view: RunView) -> str:
     return str(base.get("run") or base.get("model") or "base not recorded")
 
 
+_ADAPTERS = {"lora": "LoRA", "dora": "DoRA", "qlora": "QLoRA"}
+
+
 def method_in_words(view: RunView) -> str:
     """How the run trained."""
     tune = view.recipe.get("tune")
     if not isinstance(tune, dict):
         return "method not recorded"
-    if tune.get("method") == "lora":
-        return f"LoRA, rank {tune['rank']}" if "rank" in tune else "LoRA"
-    return "all weights" if tune.get("method") == "full" else str(tune.get("method"))
+    method = tune.get("method")
+    if method in _ADAPTERS:
+        return f"{_ADAPTERS[method]}, rank {tune['rank']}" if "rank" in tune else _ADAPTERS[method]
+    if method == "full":
+        return f"weights {', '.join(tune['trainable'])}" if tune.get("trainable") else "all weights"
+    return str(method)
 
 
 def number(values: object, *keys: str) -> float | None:

@@ -101,7 +101,13 @@ def test_every_kind_of_base_is_worded(write_run, base, words):
 
 @pytest.mark.parametrize(
     ("tune", "words"),
-    [("{method: full}", "all weights"), ("{method: lora, rank: 8}", "LoRA, rank 8")],
+    [
+        ("{method: full}", "all weights"),
+        ("{method: full, trainable: ['*.h.1.*', '*ln_f*']}", "weights *.h.1.*, *ln_f*"),
+        ("{method: lora, rank: 8}", "LoRA, rank 8"),
+        ("{method: dora, rank: 4}", "DoRA, rank 4"),
+        ("{method: qlora, rank: 64}", "QLoRA, rank 64"),
+    ],
 )
 def test_every_method_is_worded(write_run, tune, words):
     assert method_in_words(read_run(write_run("run", tune=tune))) == words
