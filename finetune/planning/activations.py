@@ -151,6 +151,8 @@ def _attention(shape: Shape) -> int:
 
     GPT-BigCode's three are parts of one tensor. With a mask, transformers repeats the keys and
     values of a group for each of its heads; of a single group that is a view and costs nothing.
+    Eager attention copies all three for every head (a pass of one block with one group can do with
+    views: this says too much there, by a twentieth of the block).
     """
     architecture, c = shape.architecture, shape.holding.compute
     query = architecture.heads * architecture.head_width

@@ -51,7 +51,8 @@ def choose(request: Request) -> Plan:
             enough = min(_cost(request, plan) for plan in fitting) * WORTHWHILE
             near = [plan for plan in fitting if _cost(request, plan) <= enough]
             return min(near, key=lambda plan: plan.micro_batch)
-    return min(plans, key=lambda plan: plan.memory.total)
+    # Where the optimiser's step is the peak, passes do not matter to it; still the smallest.
+    return min(plans, key=lambda one: (one.memory.total, not one.checkpointing, one.micro_batch))
 
 
 def _cost(request: Request, plan: Plan) -> float:

@@ -91,15 +91,21 @@ class Machine:
 
 
 def parse_gpus(text: str) -> Machine:
-    """`8xA100-80GB`, `H200`. Raises UserError that names the known ones."""
+    """`8xA100-80GB`, `H200`; a name may be cut short where that is clear.
+
+    Raises UserError that names the known ones.
+    """
     match = re.fullmatch(r"(?:(\d+)\s*[xX*]\s*)?([\w .-]+)", text.strip())
     if match is None or match[1] == "0":
         raise UserError(f"--gpus {text}: is written COUNTxNAME, such as 8xA100-80GB; {_known()}")
     name = _plain(match[2])
     found = {_plain(known): gpu for known, gpu in GPUS.items()}
+    starting = [known for known in found if known.startswith(name)]
+    if len(starting) == 1:
+        name = starting[0]
     if name not in found:
-        near = get_close_matches(name, found, n=1)
-        hint = f"did you mean {found[near[0]].name}? " if near else ""
+        near = starting or get_close_matches(name, found, n=1)
+        hint = f"did you mean {' or '.join(found[one].name for one in near)}? " if near else ""
         raise UserError(f"--gpus {text}: no such GPU here; {hint}{_known()}")
     return Machine(gpu=found[name], count=int(match[1] or 1))
 
