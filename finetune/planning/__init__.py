@@ -6,7 +6,7 @@ whole `outlook`.
 
 from finetune.planning.architecture import Architecture, architecture_of
 from finetune.planning.bases import base_architecture
-from finetune.planning.changes import changes
+from finetune.planning.changes import changes, misfit
 from finetune.planning.choice import Plan, choose
 from finetune.planning.effort import flops_per_token
 from finetune.planning.gpus import Machine, gpus_here, parse_gpus
@@ -33,6 +33,7 @@ __all__ = [
     "gpus_here",
     "host_memory",
     "memory_of",
+    "misfit",
     "outlook",
     "parse_gpus",
     "request_of",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from finetune.planning.choice import Plan, choose
+from finetune.planning.memory import GIB
 from finetune.planning.request import Request
 from finetune.recipe.schema import Lora
 
@@ -36,6 +37,19 @@ def changes(request: Request) -> list[Change]:
         if plan.fits:
             found.append(_change(request, keys, changed, words, plan))
     return found
+
+
+def misfit(request: Request, plan: Plan) -> str:
+    """Why training would run out of memory, and the cheapest remedy; for a plan that does not
+    fit."""
+    assert not plan.fits
+    found = changes(request)
+    remedy = f"set {found[0].sentence}" if found else "take a smaller base"
+    need, have = plan.memory.total / GIB, plan.capacity / GIB
+    return (
+        f"train: needs {need:.1f} GiB per process at the least, of {have:.1f}; {remedy} "
+        "(`finetune plan` shows the parts and more ways)"
+    )
 
 
 def _proposals(request: Request) -> Iterator[tuple[dict[str, Any], Request, str]]:

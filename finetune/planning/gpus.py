@@ -1,5 +1,6 @@
 """GPUs by name: what `--gpus 8xA100-80GB` means, and which of them this machine has."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -9,6 +10,9 @@ from difflib import get_close_matches
 from finetune.errors import UserError
 
 MIB = 2**20
+
+HIDDEN = ("", "-1")
+"""Entries of CUDA_VISIBLE_DEVICES that name no GPU."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,17 +123,24 @@ def _known() -> str:
 
 
 def gpus_here() -> Machine | None:
-    """The GPUs of this machine, asked of the driver; None where there are none.
+    """The GPUs that this process may use, asked of the driver; None where there are none.
 
     Raises UserError where they differ, or are of a kind that is not known.
     """
     if shutil.which("nvidia-smi") is None:
         return None
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    chosen = None if visible is None else [one for one in visible.split(",") if one not in HIDDEN]
+    if chosen == []:
+        return None
     query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
     asked = subprocess.run(query, capture_output=True, text=True, check=False)
     if asked.returncode != 0:
         return None
-    return machine_of(asked.stdout)
+    machine = machine_of(asked.stdout)
+    if machine is None or chosen is None:
+        return machine
+    return Machine(gpu=machine.gpu, count=min(len(chosen), machine.count))
 
 
 def machine_of(listing: str) -> Machine | None:

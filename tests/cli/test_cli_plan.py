@@ -1,6 +1,7 @@
 """`finetune plan`, as a user starts it."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -67,6 +68,15 @@ def test_json_has_the_documented_keys(plan):
     assert seen["memory"]["total_bytes"] == sum(seen["memory"]["parts"].values())
     assert seen["run"]["price"] == pytest.approx(seen["run"]["gpu_hours"] * 2.5)
     assert seen["changes"] == []
+
+
+def test_the_readme_names_every_key_of_the_json(plan):
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    section = readme.partition("## Planning")[2].partition("\n## ")[0]
+    seen = told(plan("--gpus", "2xA10G", "--json", "base=bigcode/starcoderbase", "engine=ddp"))
+    named = set(seen).union(*(seen[key] for key in ("gpus", "model", "choice", "memory", "run")))
+    named |= set(seen["changes"][0])
+    assert {key for key in named if f"`{key}`" not in section} == set()
 
 
 def test_json_of_what_does_not_fit_holds_changes_that_fit(plan):

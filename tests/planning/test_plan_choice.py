@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from finetune.errors import UserError
-from finetune.planning import changes, choose
+from finetune.planning import changes, choose, misfit
 from finetune.planning.choice import TOKENS_PER_PASS
 from finetune.recipe.schema import Full, Lora
 
@@ -152,3 +152,15 @@ def test_a_change_reads_as_keys_of_the_recipe(ask):
     assert any(
         one.startswith("tune: {method: lora}, train.micro_batch: ") for one in sentences
     ) or any(one.startswith("tune: {method: lora} (") for one in sentences)
+
+
+def test_a_misfit_is_told_with_the_cheapest_remedy(ask):
+    request = ask("starcoderbase-7b", tune=LORA, memory=24 * GIB, length=8192, checkpointing=False)
+    message = misfit(request, choose(request))
+    assert message.startswith("train: needs ")
+    assert "set train.activation_checkpointing: true (compute activations twice)" in message
+
+
+def test_a_misfit_without_remedy_asks_for_a_smaller_base(ask):
+    request = ask("starcoderbase", tune=Lora(method="qlora"), memory=2 * GIB, blocks=1, length=512)
+    assert "take a smaller base" in misfit(request, choose(request))

@@ -72,6 +72,30 @@ def test_a_gpu_that_is_not_known_is_refused_with_the_known_ones():
         machine_of("NVIDIA Foo, 9999\n")
 
 
+@pytest.fixture
+def driver(monkeypatch, tmp_path):
+    """A program nvidia-smi that lists two H200s."""
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\nprintf 'NVIDIA H200, 143771\\nNVIDIA H200, 143771\\n'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+
+
+@pytest.mark.parametrize(("visible", "count"), [(None, 2), ("0", 1), ("0,1", 2)])
+def test_the_driver_is_asked_for_what_is_visible(driver, visible, count, monkeypatch):
+    if visible is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    machine = gpus_here()
+    assert (machine.gpu.name, machine.count) == ("H200", count)
+
+
+def test_hidden_gpus_are_none(driver, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert gpus_here() is None
+
+
 def test_no_driver_is_no_gpu(monkeypatch):
     monkeypatch.setenv("PATH", "")
     assert gpus_here() is None
