@@ -52,6 +52,12 @@ def is_tied(folder: Path) -> bool:
     return not has_head or read_json(folder / "config.json").get("tie_word_embeddings") is True
 
 
+def refuse_unfit(recipe: Recipe, facts: BaseFacts) -> None:
+    """Raise UserError with the first problem: a launcher started by hand has asked nobody."""
+    for problem in method_problems(recipe, facts):
+        raise UserError(f"{'.'.join(map(str, problem.key))}: {problem.message}")
+
+
 def _lora_problems(lora: Lora, engine: str) -> Iterator[Problem]:
     if lora.initial == "orthogonal" and lora.rank % 2:
         message = f"orthogonal adapters need an even rank; set tune.rank to {lora.rank + 1}"

@@ -11,7 +11,7 @@ from typing import Any
 from finetune.base import base_facts, fetch
 from finetune.errors import UserError
 from finetune.ledger import Basis, Ledger
-from finetune.methods import refuse_without_gpu
+from finetune.methods import refuse_unfit, refuse_without_gpu
 from finetune.recipe import Recipe
 from finetune.recipe.schema import Lora, Pretrained
 from finetune.run_folder import RunFolder, digest_of, locked, sha256_of, whole_folder
@@ -80,6 +80,7 @@ def _make_trainer(recipe: Recipe, run: RunFolder, basis: Basis, accelerator: Any
     folder = facts.folder
     if folder is None:
         raise UserError(f"base: {facts.description} has no model yet; make it first")
+    refuse_unfit(recipe, facts)
     prove(folder, trust_remote_code=facts.trust_remote_code)
     plan = plan_batches(recipe.train, recipe.sequences.length, accelerator.num_processes)
     configure(accelerator, recipe, plan)

@@ -132,11 +132,12 @@ def test_losses_and_all_gradients_are_those_of_plain_cross_entropy(config, arriv
     assert_close(have, want, 1e-5)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("arriving", UPSTREAM.values(), ids=UPSTREAM)
-def test_under_autocast_they_differ_by_the_rounding_of_bf16(arriving):
+def test_under_autocast_they_differ_by_the_rounding_of_16_bits(arriving, dtype):
     model, batch = model_of(BIGCODE), batch_of()
     exact = gradients(model, by_hand(model, batch), arriving)
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", dtype):
         wanted, found = by_hand(model, batch), token_losses(model, batch)
     assert found.dtype == torch.float32
     assert largest(found - wanted) < 1e-5  # the products are the very same

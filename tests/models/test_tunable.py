@@ -89,6 +89,24 @@ def test_tokens_without_rows_in_the_embedding_are_a_mistake(small_folder, tmp_pa
         tunable_model(folder, Lora(method="lora"), PLAIN)
 
 
+@pytest.mark.parametrize(
+    ("precision", "dtype"),
+    [("fp32", torch.float32), ("bf16", torch.bfloat16), ("fp16", torch.float16)],
+)
+def test_what_trains_is_in_fp32_and_what_does_not_in_the_type_of_the_arithmetic(
+    small_folder, precision, dtype
+):
+    train = Train(tokens=1, precision=precision)
+    for tune in (Full(method="full"), LAST, Lora(method="lora"), Lora(method="dora")):
+        model = tunable_model(small_folder, tune, train)
+        kinds = {True: set(), False: set()}
+        for parameter in model.parameters():
+            kinds[parameter.requires_grad].add(parameter.dtype)
+        assert kinds[True] == {torch.float32}
+        frozen = {dtype} if isinstance(tune, Lora) else {torch.float32}
+        assert kinds[False] <= frozen  # part of the weights: saved as exactly as the base's
+
+
 METHODS = {
     "full": Full(method="full"),
     "part": LAST,
