@@ -4,7 +4,8 @@
 
 On a GPU: real architectures with random weights, made on the GPU, two optimiser steps of two passes
 each through training's own calls; `torch.cuda.max_memory_allocated` beside the prediction. On a
-CPU, which counts no allocations: small models, and the tensors that autograd saves.
+CPU: small models, the tensors that autograd saves, and the peak of the tensors that live during the
+second step.
 """
 
 import argparse
@@ -14,18 +15,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from plan_memory_saved import gpt_bigcode, packed_blocks, saved_bytes, starcoder2
+from plan_memory_saved import (
+    gpt_bigcode,
+    packed_blocks,
+    peak_bytes,
+    saved_bytes,
+    starcoder2,
+    two_steps,
+)
 from rich.console import Console
 from transformers import PreTrainedModel
 from transformers.utils import logging
 
 from finetune.models.adapters import add_lora
-from finetune.models.forward import collate, token_losses
 from finetune.planning import Request, architecture_of, memory_of
 from finetune.planning.activations import kept_bytes
 from finetune.planning.memory import copied_bytes
 from finetune.recipe.schema import Full, Lora, Train
 from finetune.training.optimizer import make_optimizer
+
+Pair = tuple[int, int]
+"""Bytes, predicted and real."""
 
 OUT = Path(__file__).parent / "results" / "plan_memory.md"
 FULL, LORA = Full(method="full"), Lora(method="lora", rank=16)
@@ -129,23 +139,33 @@ def tuned(case: Case, model: PreTrainedModel) -> torch.nn.Module:
     return whole.train()
 
 
-def on_cpu(case: Case) -> tuple[int, int]:
-    """Bytes predicted and saved, body and loss together."""
+def planned_peak(request: Request, case: Case) -> int:
+    """Bytes of two passes per step, without the context."""
+    memory = memory_of(
+        request, micro_batch=case.micro_batch, checkpointing=case.checkpointing, accumulates=True
+    )
+    return memory.allocated
+
+
+def on_cpu(case: Case) -> list[Pair]:
+    """Bytes predicted and real: kept for the backward pass, then at the peak of a step."""
     model = make(case, on_gpu=False)
     request = request_for(case, model, on_gpu=False)
     blocks = packed_blocks(case.micro_batch, case.length, 512)
-    autocast = case.precision == "bf16"
-    body, head = saved_bytes(tuned(case, model), blocks, autocast=autocast)
-    tokens = case.micro_batch * case.length
-    predicted = kept_bytes(request.shape, tokens, checkpointing=case.checkpointing)
-    predicted += request.head.kept(tokens)
+    autocast, tokens = case.precision == "bf16", case.micro_batch * case.length
+    whole = tuned(case, model)
+    kept = kept_bytes(request.shape, tokens, checkpointing=case.checkpointing)
+    kept += request.head.kept(tokens)
     if not case.checkpointing:
-        predicted += copied_bytes(request, case.layers)
-    return predicted, body + head
+        kept += copied_bytes(request, case.layers)
+    saved = sum(saved_bytes(whole, blocks, autocast=autocast))
+    optimizer = make_optimizer(whole, Train(tokens=1))
+    peak = peak_bytes(whole, optimizer, blocks, 2, autocast=autocast)
+    return [(kept, saved), (planned_peak(request, case), peak)]
 
 
-def on_gpu(case: Case) -> tuple[int, int]:
-    """Bytes predicted and allocated at the peak of two optimiser steps."""
+def on_gpu(case: Case) -> list[Pair]:
+    """Bytes predicted and allocated at the peak of the second optimiser step."""
     gc.collect()
     torch.cuda.empty_cache()
     model = make(case, on_gpu=True)
@@ -154,53 +174,49 @@ def on_gpu(case: Case) -> tuple[int, int]:
     optimizer = make_optimizer(whole, Train(tokens=1))
     request = replace(request, fused=bool(optimizer.defaults["fused"]))
     blocks = packed_blocks(case.micro_batch, case.length, 49152)
-    for step in range(2):
-        if step == 1:
-            torch.cuda.reset_peak_memory_stats()
-        for _ in range(2):
-            batch = collate(blocks, "cuda")
-            with torch.autocast("cuda", torch.bfloat16, enabled=case.precision == "bf16"):
-                losses = token_losses(whole, batch)
-            losses.sum().backward()
-        optimizer.step()
-        optimizer.zero_grad()
-    predicted = memory_of(
-        request, micro_batch=case.micro_batch, checkpointing=case.checkpointing, accumulates=True
-    )
-    return predicted.allocated, torch.cuda.max_memory_allocated()
+    steps = two_steps(whole, optimizer, blocks, 2, autocast=case.precision == "bf16")
+    next(steps)
+    torch.cuda.reset_peak_memory_stats()
+    next(steps, None)
+    return [(planned_peak(request, case), torch.cuda.max_memory_allocated())]
 
 
-HEAD = """\
-| model | method | precision | attention | blocks x tokens | checkpointing | {unit} predicted | \
-{unit} {measured} | difference |
-| --- | --- | --- | --- | --- | --- | ---: | ---: | ---: |
-"""
+FIRST = "model | method | precision | attention | blocks x tokens | checkpointing"
+CPU_HEAD = "kept: predicted, kB | saved, kB | | peak: predicted, kB | real, kB | "
+GPU_HEAD = "peak: predicted, GB | allocated, GB | "
 NO_GPU = """\
-**No figure of this page was measured on a GPU yet.** It holds what a CPU can tell: the tensors that
-autograd keeps for the backward pass, which are the activations of the plan. What the plan says of
-weights, gradients, states, the loss at work and buffers on a GPU is computed from how training
-holds them, and stands unmeasured until this script has run there.
+**No figure of this page was measured on a GPU yet.** It holds what a CPU can tell. *Kept* are the
+tensors that autograd keeps for the backward pass: the activations of the plan. *Peak* is the most
+that all tensors take at one time during an optimiser step of two passes, weights, gradients and
+states included. What is another thing on a GPU (its kernels, types under autocast, the temporaries
+of its AdamW, buffers between processes, the allocator) is computed, and stands unmeasured until
+this script has run there.
 """
 
 
-def page(rows: list[tuple[Case, int, int]], device: str) -> str:
+def page(rows: list[tuple[Case, list[Pair]]], device: str) -> str:
     """The results as Markdown."""
-    unit, size = ("GB", 1e9) if device == "cuda" else ("kB", 1e3)
-    measured = "allocated" if device == "cuda" else "saved"
+    size = 1e9 if device == "cuda" else 1e3
     where = torch.cuda.get_device_name() if device == "cuda" else "a CPU"
-    worst = max(abs(predicted / real - 1) for _, predicted, real in rows)
-    text = "# Planned memory beside measured memory\n\n"
-    text += f"`python benchmarks/plan_memory.py --device {device}` on {where}, "
-    text += (
-        f"torch {torch.__version__.partition('+')[0]}. The largest difference is {worst:.2%}.\n\n"
-    )
-    if device == "cpu":
-        text += NO_GPU + "\n"
-    text += HEAD.format(unit=unit, measured=measured)
-    for case, predicted, real in rows:
-        numbers = f"{predicted / size:,.1f} | {real / size:,.1f} | {predicted / real - 1:+.2%}"
-        text += f"| {case.words} | {numbers} |\n"
-    return text
+    worst = max(abs(predicted / real - 1) for _, pairs in rows for predicted, real in pairs)
+    head = f"| {FIRST} | {GPU_HEAD if device == 'cuda' else CPU_HEAD}|"
+    lines = [
+        "# Planned memory beside measured memory",
+        "",
+        f"`python benchmarks/plan_memory.py --device {device}` on {where}, torch "
+        f"{torch.__version__.partition('+')[0]}. The largest difference is {worst:.2%}.",
+        "",
+        *([NO_GPU] if device == "cpu" else []),
+        head,
+        "| --- " * FIRST.count("|") + "| --- " + "| ---: " * (head.count("|") - 7) + "|",
+    ]
+    for case, pairs in rows:
+        cells = [
+            f"{predicted / size:,.1f} | {real / size:,.1f} | {predicted / real - 1:+.2%}"
+            for predicted, real in pairs
+        ]
+        lines.append(f"| {case.words} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
 
 
 def main() -> int:
@@ -214,15 +230,17 @@ def main() -> int:
         print("--device cuda: this machine shows no GPU; use --device cpu", file=sys.stderr)
         return 2
     logging.set_verbosity_error()
-    rows, console = [], Console()
+    rows: list[tuple[Case, list[Pair]]] = []
+    console = Console()
     for case in ON_GPU if device == "cuda" else ON_CPU:
         try:
-            predicted, real = (on_gpu if device == "cuda" else on_cpu)(case)
+            pairs = (on_gpu if device == "cuda" else on_cpu)(case)
         except torch.OutOfMemoryError:
             console.print(f"{case.words}: does not fit on this GPU; left out of the table")
             continue
-        rows.append((case, predicted, real))
-        line = f"{case.words}: {predicted:,} predicted, {real:,} measured"
+        rows.append((case, pairs))
+        figures = (f"{predicted:,} predicted, {real:,} real" for predicted, real in pairs)
+        line = f"{case.words}: {'; '.join(figures)}"
         console.print(line, markup=False, soft_wrap=True)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(page(rows, device), encoding="utf-8")

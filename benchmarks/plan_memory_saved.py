@@ -1,13 +1,16 @@
 """What autograd really keeps of a forward pass: the yardstick of `finetune.planning`."""
 
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakIdKeyDictionary
 from transformers import (
     GPTBigCodeConfig,
     GPTBigCodeForCausalLM,
@@ -96,6 +99,39 @@ class Saved:
         return sum(sizes.values())
 
 
+class Peak(TorchDispatchMode):
+    """The most bytes that tensors take at one time, those given at the start included: what
+    `torch.cuda.max_memory_allocated` tells of a GPU, for any device."""
+
+    def __init__(self, tensors: Iterable[Tensor]) -> None:
+        super().__init__()
+        self._seen = WeakIdKeyDictionary()
+        self._live = 0
+        self.bytes = 0
+        for tensor in tensors:
+            self._add(tensor)
+
+    def _add(self, tensor: Tensor) -> None:
+        storage = tensor.untyped_storage()
+        if storage in self._seen:
+            return
+        size = storage.nbytes()
+        self._seen[storage] = size
+        self._live += size
+        self.bytes = max(self.bytes, self._live)
+        weakref.finalize(storage, self._drop, size)
+
+    def _drop(self, size: int) -> None:
+        self._live -= size
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, Tensor):
+                self._add(leaf)
+        return result
+
+
 class _Held:
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = tensor
@@ -126,3 +162,43 @@ def saved_bytes(model: Any, blocks: list[Block], *, autocast: bool = False) -> t
         hook.remove()
     assert losses.requires_grad, "else nothing was kept at all"
     return body[0], total - body[0]
+
+
+def two_steps(
+    model: Any,
+    optimizer: torch.optim.Optimizer,
+    blocks: list[Block],
+    passes: int,
+    *,
+    autocast: bool,
+) -> Iterator[None]:
+    """Optimiser steps of so many passes over `blocks` each; pauses before the second, when the
+    optimiser's states are there."""
+    device = next(model.parameters()).device
+    for step in range(2):
+        if step == 1:
+            yield
+        for _ in range(passes):
+            with torch.autocast(device.type, torch.bfloat16, enabled=autocast):
+                losses = token_losses(model, collate(blocks, device))
+            losses.sum().backward()
+            del losses
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+def peak_bytes(
+    model: Any,
+    optimizer: torch.optim.Optimizer,
+    blocks: list[Block],
+    passes: int,
+    *,
+    autocast: bool,
+) -> int:
+    """Bytes at the peak of a whole optimiser step, weights and states included."""
+    steps = two_steps(model, optimizer, blocks, passes, autocast=autocast)
+    next(steps)
+    states = [one for state in optimizer.state.values() for one in state.values()]
+    with Peak([*model.parameters(), *model.buffers(), *states]) as peak:
+        next(steps, None)
+    return peak.bytes

@@ -111,16 +111,16 @@ def working_bytes(shape: Shape, tokens: int) -> int:
     """Live for a moment of the backward pass beside what is kept.
 
     The MLP's activation function has its input, its output's gradient and its input's gradient at
-    once when its output has been freed: m + d numbers more than the block keeps. An adapter in fp32
-    copies its input and its gradient (PEFT casts to the adapter's type): 4 + 4 bytes for the widest
-    input. QLoRA dequantises one matrix; DoRA builds an identity as wide as the input, the update
-    and the sum of both.
+    once when its output has been freed: m + d numbers more than the block keeps. Under adapters the
+    gradient passes through base and update, 2 d more, and one in fp32 under autocast has the
+    gradient of its input in fp32, 4 m bytes. QLoRA dequantises one matrix; DoRA builds an identity
+    as wide as the input, the update and the sum of both.
     """
     architecture, holding, tuning = shape.architecture, shape.holding, shape.tuning
-    total = tokens * (architecture.inner + architecture.width) * holding.compute
+    numbers = architecture.inner + (3 if tuning.has_adapters else 1) * architecture.width
+    total = tokens * numbers * holding.compute
     if tuning.has_adapters and holding.autocast:
-        widest = max(matrix.inputs for matrix in tuning.adapted)
-        total += tokens * 8 * widest
+        total += tokens * 4 * max(matrix.inputs for matrix in tuning.adapted)
     largest = max(architecture.matrices, key=lambda matrix: matrix.size)
     if tuning.quantised:
         total += 2 * largest.size

@@ -24,7 +24,8 @@ class Head:
     """r"""
     trained: bool
     """Whether the matrix, which is the embedding where the two are tied, is trained."""
-    autocast: bool
+    copied: bool
+    """Whether autocast copies the matrix to 16 bits."""
     chunk: int | None
     """C; None where all logits exist at once."""
 
@@ -47,17 +48,19 @@ class Head:
     def working(self, tokens: int) -> int:
         """Beside what is kept, at the worst moment.
 
-        In chunks: the rows that have a label, T d c; a chunk's logits in fp32 and once more in the
-        type of the products, C V (4 + c); the matrix as autocast copies it, V d c, and a chunk's
-        share of its gradient, V d c. With all logits: these in their own type and in fp32, and the
-        gradient, T V (8 + c), so that with what is kept it is 14 V bytes per token in 16 bits: 672
-        KiB at V = 49152.
+        In chunks: the hidden states, T d r, which are still at hand where they are not kept; the
+        rows that have a label, T d c; a chunk's logits in fp32, and once more in the
+        type of the products where that is another, C V (4 + c); the matrix as autocast copies it,
+        V d c, and a chunk's share of its gradient, V d c. With all logits: these in their own type
+        and in fp32, and the gradient, T V (8 + c), so that with what is kept it is 14 V bytes per
+        token in 16 bits: 672 KiB at V = 49152.
         """
         if self.chunk is None:
             return tokens * self.vocabulary * (8 + self.compute)
-        total = tokens * self.width * self.compute
-        total += min(tokens, self.chunk) * self.vocabulary * (4 + self.compute)
-        copies = int(self.autocast) + int(self.trained)
+        total = tokens * self.width * (self.compute + (0 if self.trained else self.stream))
+        logit = 4 + self.compute if self.compute < 4 else 4
+        total += min(tokens, self.chunk) * self.vocabulary * logit
+        copies = int(self.copied) + int(self.trained)
         return total + copies * self.vocabulary * self.width * self.compute
 
     def leaving(self, tokens: int) -> int:

@@ -1,8 +1,9 @@
 """Peak memory of one process, by part.
 
-Three moments compete for the peak: the loss, when every kept activation is there; the backward
-pass, when gradients grow as activations go, and with checkpointing one block's lives again; and the
-optimiser's step, when activations are gone and temporaries of the step appear.
+Four moments compete for the peak: the loss, when every kept activation is there; the backward pass,
+when gradients grow as activations go, and with checkpointing one block's lives again; its end, when
+the gradients of a tied embedding are added up; and the optimiser's step, when activations are gone
+and temporaries of the step appear.
 """
 
 from dataclasses import dataclass, fields
@@ -37,7 +38,7 @@ class Memory:
     """Bytes of one process at the peak, by part."""
 
     moment: str
-    """loss, backward or step: when the peak is."""
+    """loss, backward, embedding or step: when the peak is."""
     weights: int
     gradients: int
     masters: int
@@ -85,6 +86,7 @@ def memory_of(
     moments = [
         _loss(request, tokens, checkpointing, accumulates),
         _backward(request, tokens, checkpointing, accumulates),
+        _embedding(request, accumulates),
         _step(request),
     ]
     return max(moments, key=lambda one: one.total)
@@ -131,20 +133,48 @@ def _loss(request: Request, tokens: int, checkpointing: bool, accumulates: bool)
 def _backward(request: Request, tokens: int, checkpointing: bool, accumulates: bool) -> Memory:
     """Kept activations shrink as gradients grow, so the peak is at one end of the pass."""
     shape, layers = request.shape, request.architecture.layers
-    gradients, before = gradient_bytes(request), _kept_gradients(request, accumulates)
+    before, after = _kept_gradients(request, accumulates), _gradients_at_the_end(request)
+    after = max(before, after)
     kept = kept_bytes(shape, tokens, checkpointing=checkpointing)
     block = tokens * last_block_bytes(shape) if shape.tuning.lowest < layers else 0
     live = shared_bytes(shape, tokens) + working_bytes(shape, tokens)
     first = kept + (block if checkpointing else 0)
-    at_start = first + before > block + gradients
+    at_start = first + before > block + after
     copied = 1 if checkpointing or not at_start else layers
     return _memory(
         request,
         "backward",
-        gradients=before if at_start else gradients,
+        gradients=before if at_start else after,
         copies=copied_bytes(request, copied),
         activations=live + (first if at_start else block),
         loss=request.head.leaving(tokens),
+    )
+
+
+def _gradients_at_the_end(request: Request) -> int:
+    """When the activation of the first block goes backwards: all but those of the matrices that
+    are still to come, which are the block's without the last."""
+    whole = gradient_bytes(request)
+    tuning, architecture = request.tuning, request.architecture
+    if tuning.trained != tuning.base:
+        return whole
+    last = next(one for one in architecture.matrices if one.slot == "mlp_out")
+    missing = (architecture.layer_parameters - last.size) / tuning.base
+    return round(whole * (1 - missing))
+
+
+def _embedding(request: Request, accumulates: bool) -> Memory:
+    """A tied embedding has two gradients, one from the loss and one from below; autograd keeps the
+    first until the second comes, and adds them in a third tensor, which becomes the gradient where
+    none is there yet."""
+    architecture, tuning = request.architecture, request.tuning
+    whole = architecture.vocabulary * architecture.width * request.holding.trained
+    is_shared = architecture.tied and tuning.trains_head and tuning.reaches_embeddings
+    return _memory(
+        request,
+        "embedding",
+        gradients=gradient_bytes(request),
+        loss=whole * (3 if accumulates else 2) if is_shared else 0,
     )
 
 

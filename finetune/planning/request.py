@@ -73,14 +73,15 @@ class Request:
 
     @cached_property
     def head(self) -> Head:
-        holding = self.holding
+        holding, trained = self.holding, self.tuning.trains_head
+        held = holding.trained if trained else holding.frozen
         return Head(
             vocabulary=self.architecture.vocabulary,
             width=self.architecture.width,
             compute=holding.compute,
             stream=holding.stream,
-            trained=self.tuning.trains_head,
-            autocast=holding.autocast,
+            trained=trained,
+            copied=holding.autocast and held > holding.compute,
             chunk=self.loss_chunk,
         )
 

@@ -27,6 +27,7 @@ PARTS = {
 MOMENTS = {
     "loss": "at the loss",
     "backward": "in the backward pass",
+    "embedding": "at the embedding's gradients",
     "step": "in the optimiser's step",
 }
 MOST_CHANGES = 6

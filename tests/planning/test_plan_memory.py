@@ -27,14 +27,15 @@ def peak(request, micro_batch=1, *, checkpointing=True, accumulates=False):
 
 
 def test_a_model_of_976_weights_worked_out_by_hand():
-    """Width 8, 2 heads of 4, one block, 4 tokens, fp32 on a CPU.
+    """Width 8, 2 heads of 4, one block of weights, 2 blocks of 4 tokens, fp32 on a CPU.
 
     Weights: 16 x 8 + 4 x 8 embeddings; the block 8 x 16 + 16, 64 + 8, 8 x 32 + 32, 32 x 8 + 8 and
-    32 of norms; 16 of the last norm: 976. The block keeps per token 2 x (32 + 8) for norms, 32 + 32
-    for their outputs, 64 for query, key and value, 32 + 8 for the attention, 16 of mask and 256 for
-    the activation: 520 bytes. At the end of the backward pass all gradients are there, the block's
-    2,080 bytes, 4 x (32 + 8) x 4 = 640 at work, a mask of 4 x 4 booleans, and the gradient of the
-    hidden states, 4 x 8 x 4.
+    32 of norms, 800; 16 of the last norm: 976. The block keeps per token 2 x (32 + 8) for norms, 32
+    + 32 for their outputs, 64 for query, key and value, 32 + 8 for the attention, 16 of mask and
+    256 for the activation: 520 bytes. When the activation goes backwards, the gradients of the
+    block's last matrix are there, of the other 544 weights not yet: 432 in all; 8 x 520 bytes are
+    kept, 8 x (32 + 8) x 4 at work, two masks of 4 x 4 booleans, and the gradient of the hidden
+    states, 8 x 8 x 4.
     """
     request = Request(
         architecture=architecture_of(TINY),
@@ -45,18 +46,18 @@ def test_a_model_of_976_weights_worked_out_by_hand():
         device="cpu",
         precision="fp32",
         length=4,
-        blocks=1,
+        blocks=2,
     )
-    memory = peak(request, checkpointing=False)
+    memory = peak(request, 2, checkpointing=False)
     assert memory.moment == "backward"
-    assert memory.weights == memory.gradients == 976 * 4
+    assert (memory.weights, memory.gradients) == (976 * 4, 432 * 4)
     assert memory.moments == 976 * 8
-    assert memory.activations == 2080 + 640 + 16
-    assert memory.loss == 128
+    assert memory.activations == 8 * 520 + 1280 + 32
+    assert memory.loss == 256
     assert memory.buffers == 4 * 4
     assert memory.context == CONTEXT
     assert memory.masters == memory.copies == memory.communication == memory.step == 0
-    assert memory.total - CONTEXT == 3904 + 3904 + 7808 + 2736 + 128 + 16
+    assert memory.total - CONTEXT == 3904 + 1728 + 7808 + 5472 + 256 + 16
 
 
 PUBLISHED = {
@@ -80,16 +81,16 @@ COLUMNS = {
 }
 ALLOWED = {
     # GB, share
-    "full": (1.0, 0.09),
+    "full": (1.0, 0.1),
     "zero2": (1.2, 0.13),
     "zero3": (1.0, 0.15),
     "offload": (1.1, 0.27),
-    "lora": (0.2, 0.02),
-    "qlora": (0.3, 0.065),
+    "lora": (0.55, 0.0),
+    "qlora": (0.55, 0.0),
 }
 # The table is in whole GB, and was not measured either. It adds up what is never there at one time:
 # kept activations, all gradients, and the fp32 gradients of the optimiser's step. So it is above us
-# for long blocks (251 against 256 GB, 40.8 against 45). It leaves out what ZeRO-2 needs to step, a
+# for long blocks (251 against 256 GB, 41 against 45). It leaves out what ZeRO-2 needs to step, a
 # copy of its share's gradients and the same in fp32 (70 GB against 62), and what a trained head
 # costs: the embedding's gradient in fp32 and a chunk's logits, about 1 GB.
 
