@@ -17,8 +17,7 @@ LENGTH, BLOCKS = 256, 2
 @pytest.mark.parametrize("tune", [Full(method="full"), Lora(method="lora", rank=8)])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("checkpointing", [False, True])
-@pytest.mark.parametrize("passes", [1, 2])
-@pytest.mark.parametrize("vocabulary", [512, 8192])
+@pytest.mark.parametrize(("passes", "vocabulary"), [(1, 512), (2, 8192)])
 def test_the_peak_of_a_step_is_the_predicted_one(
     tune, precision, checkpointing, passes, vocabulary
 ):
