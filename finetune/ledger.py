@@ -29,8 +29,10 @@ SEQUENCE_KEYS = ("fim", "labels")
 FREE_KEYS = frozenset(
     {
         "data.workers",
+        "engine",
         "train.workers",
         "train.micro_batch",
+        "train.activation_checkpointing",
         "train.checkpoint_every",
         "train.keep_checkpoints",
     }

@@ -177,6 +177,24 @@ def _open_to_readers(folder: Path) -> None:
             path.chmod(0o666 & ~umask)
 
 
+def write_synced(path: Path, content: bytes) -> None:
+    """A new file and its folders, forced to disk. A write that fails leaves what it wrote."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Force the names in a folder to disk: of files made, renamed, removed."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def sync_tree(folder: Path) -> None:
     """Force every file below `folder` to disk, so that a rename never outruns its contents."""
     for path in folder.rglob("*"):

@@ -138,7 +138,14 @@ def train(job: Job) -> None:
     from finetune.tokenizer import prove
     from finetune.training.basis import refuse_other_checkpoints
     from finetune.training.batches import plan_batches
-    from finetune.training.launch import launch, launch_command, num_gpus, num_processes
+    from finetune.training.checkpoint import complete_checkpoints
+    from finetune.training.launch import (
+        launch,
+        launch_command,
+        num_gpus,
+        num_processes,
+        raise_for,
+    )
 
     base = job.base
     assert base.folder is not None
@@ -156,11 +163,11 @@ def train(job: Job) -> None:
     write_text(job.run.recipe, as_yaml(job.recipe))
     source = job.loaded.source.file.resolve()
     command = launch_command(job.recipe.engine, source, job.overrides, job.run.path.parent)
-    code = launch(command, processes)
-    if code == 143:
-        raise SystemExit(143)
-    if code != 0 or not job.ledger.is_done("train"):
-        raise Failed(f"train: the launcher ended with {code}; its own words stand above")
+    outcome = launch(command, processes)
+    newest = next(complete_checkpoints(job.run.checkpoints), None)
+    raise_for(outcome, newest.name if newest else None)
+    if not job.ledger.is_done("train"):
+        raise Failed("train: the launcher ended well, and the training did not")
     _say(job, "train")
 
 

@@ -5,7 +5,7 @@ from finetune.errors import UserError
 from finetune.ledger import Basis, Ledger, basis_of, changed_message
 from finetune.recipe import Recipe
 from finetune.run_folder import RunFolder, digest_of, read_json, sha256_of
-from finetune.training.checkpoint import newest_checkpoint
+from finetune.training.checkpoint import complete_checkpoints
 
 
 def training_basis(recipe: Recipe, run: RunFolder) -> Basis:
@@ -24,7 +24,7 @@ def training_basis(recipe: Recipe, run: RunFolder) -> Basis:
 
 def refuse_other_checkpoints(run: RunFolder, basis: Basis) -> None:
     """Raise UserError where an interrupted run stood on other keys, another corpus or base."""
-    newest = newest_checkpoint(run.checkpoints)
+    newest = next(complete_checkpoints(run.checkpoints), None)
     if newest is None:
         return
     stored = read_json(newest / "state.json")

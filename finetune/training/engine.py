@@ -11,7 +11,7 @@ from finetune.errors import Failed, UserError
 from finetune.recipe.schema import Recipe
 from finetune.training.batches import BatchPlan
 
-ZERO_STAGES = {"zero1": 1, "zero2": 2, "zero3": 3}
+ZERO_STAGES = {"zero1": 1, "zero2": 2, "zero3": 3, "zero3_offload": 3}
 
 
 def make_accelerator(recipe: Recipe) -> Any:
@@ -19,12 +19,15 @@ def make_accelerator(recipe: Recipe) -> Any:
     import torch
     from accelerate import Accelerator, PartialState
 
-    mixed = "bf16" if recipe.train.precision == "bf16" else "no"
+    precision = recipe.train.precision
     on_cpu = not torch.cuda.is_available()
     sharded = os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true"
     if on_cpu and sharded:
         PartialState(backend="gloo")  # else Accelerate names no backend and sees one process
-    accelerator = Accelerator(mixed_precision=mixed, cpu=on_cpu and not sharded)
+    accelerator = Accelerator(
+        mixed_precision="no" if precision == "fp32" else precision,
+        cpu=on_cpu and not sharded,
+    )
     wanted = int(os.environ.get("WORLD_SIZE", "1"))
     if accelerator.num_processes != wanted:
         raise Failed(
@@ -45,19 +48,30 @@ def make_accelerator(recipe: Recipe) -> Any:
 def launched_engine(accelerator: Any) -> str:
     """The engine that the launcher has set up, in the recipe's words."""
     if str(accelerator.distributed_type.value) == "DEEPSPEED":
-        stage = accelerator.state.deepspeed_plugin.zero_stage
-        return next((name for name, s in ZERO_STAGES.items() if s == stage), f"zero{stage}")
+        zero = accelerator.state.deepspeed_plugin.deepspeed_config["zero_optimization"]
+        device = zero.get("offload_optimizer", {}).get("device", "none")
+        name = f"zero{zero['stage']}" + ("" if device == "none" else "_offload")
+        return name if name in ZERO_STAGES else f"{name}, which is none of the recipe's engines"
     return "ddp" if accelerator.num_processes > 1 else "single"
 
 
 def configure(accelerator: Any, recipe: Recipe, plan: BatchPlan) -> None:
     """Tell the engine what the recipe owns: the values that the JSON leaves "auto"."""
     accelerator.gradient_accumulation_steps = plan.accumulation
-    if recipe.engine not in ZERO_STAGES:
-        return
-    config = accelerator.state.deepspeed_plugin.deepspeed_config
-    config["train_micro_batch_size_per_gpu"] = plan.micro_batch
-    config["gradient_accumulation_steps"] = plan.accumulation
-    config["train_batch_size"] = plan.blocks
-    config["gradient_clipping"] = recipe.train.clip
-    config["bf16"] = {"enabled": recipe.train.precision == "bf16"}
+    if recipe.engine in ZERO_STAGES:
+        config = accelerator.state.deepspeed_plugin.deepspeed_config
+        for key, value in owned_by_recipe(recipe, plan).items():
+            section, _, name = key.rpartition(".")
+            (config[section] if section else config)[name] = value
+
+
+def owned_by_recipe(recipe: Recipe, plan: BatchPlan) -> dict[str, Any]:
+    """DeepSpeed's names for what the recipe says, and their values."""
+    return {
+        "train_micro_batch_size_per_gpu": plan.micro_batch,
+        "gradient_accumulation_steps": plan.accumulation,
+        "train_batch_size": plan.blocks,
+        "gradient_clipping": recipe.train.clip,
+        "bf16.enabled": recipe.train.precision == "bf16",
+        "fp16.enabled": recipe.train.precision == "fp16",
+    }

@@ -27,9 +27,16 @@ from finetune.training.best import Best
 from finetune.training.checkpoint import load_checkpoint, newest_checkpoint, save_checkpoint
 from finetune.training.feed import Feed
 from finetune.training.meter import Speed, Tally, Totals, peak_memory
+from finetune.training.together import from_main
 from finetune.training.validation import Validation
 
 Line = dict[str, Any]
+
+
+REMEDY = (
+    "the newest checkpoint is kept. Lower train.learning_rate, or look at the data of this step "
+    "with `finetune preview`"
+)
 
 
 class Stopped(Exception):
@@ -100,8 +107,8 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         labels = self._labels_of_all_ranks(own)
-        tally, norm = self._forward_backward(own, labels)
-        totals, self.stop = self._agree(tally)
+        totals, self.stop = self._agree(self._forward_backward(own, labels))
+        norm = self._step_optimizer()
         self.step += 1
         seconds = time.perf_counter() - began
         self.seconds += seconds
@@ -125,8 +132,8 @@ class Trainer:
         mine = torch.tensor(sum(map(num_labels, own)), device=self.accelerator.device)
         return int(self.accelerator.reduce(mine, reduction="sum"))
 
-    def _forward_backward(self, own: list[Block], labels: int) -> tuple[Tally, float]:
-        """One optimiser step over this rank's blocks; its sums, and the gradient's norm.
+    def _forward_backward(self, own: list[Block], labels: int) -> Tally:
+        """The gradients of one optimiser step over this rank's blocks, and its sums.
 
         Engines average gradients over ranks and over accumulated passes; the loss is scaled up by
         both, so that what is left is the mean over the global batch's labels.
@@ -141,15 +148,28 @@ class Trainer:
                 losses = token_losses(self.model, batch)  # (B, L - 1)
                 self.accelerator.backward(losses.sum() * scale)
             tally.add(blocks, losses)
-        return tally, self._step_optimizer()
+        return tally
 
-    def _step_optimizer(self) -> float:
+    def _step_optimizer(self) -> float | None:
+        """Clip and step; the gradient's norm before. None where fp16 overflowed: its scale was too
+        large, the step is passed over and the scale lowered.
+
+        Raises Failed where the norm is not finite for another reason.
+        """
         if hasattr(self.model, "get_global_grad_norm"):  # DeepSpeed has stepped in backward
-            return float(self.model.get_global_grad_norm() or 0.0)
+            return self._finite(float(self.model.get_global_grad_norm() or 0.0))
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.train.clip)
+        found = self._finite(float(norm))
         self.optimizer.step()
         self.optimizer.zero_grad()
-        return float(norm)
+        return found
+
+    def _finite(self, norm: float) -> float | None:
+        if math.isfinite(norm) and norm >= 0:  # DeepSpeed says -1 where it is not
+            return norm
+        if self.train.precision == "fp16":
+            return None
+        raise Failed(f"step {self.step + 1}: the norm of the gradient is {norm}; {REMEDY}")
 
     def _agree(self, tally: Tally) -> tuple[Totals, bool]:
         """The sums of all ranks, and whether any of them was asked to stop."""
@@ -158,10 +178,7 @@ class Trainer:
         *sums, num_asked = self.accelerator.reduce(mine, reduction="sum").tolist()
         totals = Totals.of(sums)
         if not math.isfinite(totals.loss):
-            raise Failed(
-                f"step {self.step + 1}: the loss is {totals.loss}; the newest checkpoint is kept. "
-                "Lower train.learning_rate or look at the data of this step with `finetune preview`"
-            )
+            raise Failed(f"step {self.step + 1}: the loss is {totals.loss}; {REMEDY}")
         return totals, num_asked > 0
 
     def _after_step(self) -> None:
@@ -173,7 +190,7 @@ class Trainer:
         if is_best or self.is_done or self.stop or self.step % often == 0:
             self._save()
         if self.stop:
-            raise Stopped
+            raise Stopped(f"stopped by SIGTERM; step-{self.step} is saved")
 
     def _validate(self) -> bool:
         """Measure what is held out; whether it was never better behind a training step."""
@@ -222,7 +239,7 @@ class Trainer:
         )
 
     def _resume(self) -> None:
-        newest = newest_checkpoint(self.checkpoints)
+        newest = from_main(self.accelerator, lambda: newest_checkpoint(self.checkpoints))
         if newest is None:
             self.feed.start()
             if self.accelerator.is_main_process:

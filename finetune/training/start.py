@@ -5,11 +5,13 @@ or `recipes/train.py`; `finetune train` starts the launcher.
 """
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack
 from typing import Any
 
+from safetensors import SafetensorError
+
 from finetune.base import base_facts, fetch
-from finetune.errors import UserError
+from finetune.errors import Failed, UserError
 from finetune.ledger import Basis, Ledger
 from finetune.methods import refuse_unfit, refuse_without_gpu
 from finetune.recipe import Recipe
@@ -23,6 +25,7 @@ from finetune.training.blocks import training_blocks
 from finetune.training.engine import configure, make_accelerator
 from finetune.training.feed import Feed
 from finetune.training.launch import num_gpus, settle_device
+from finetune.training.together import from_main
 from finetune.training.validation import make_validation
 
 
@@ -31,41 +34,58 @@ def train(recipe: Recipe, run: RunFolder) -> None:
 
     Raises UserError (before any training) and Failed (a proof did not hold) on every rank.
     """
-    if isinstance(recipe.base, Pretrained) and base_facts(recipe.base, run).folder is None:
-        fetch(recipe.base)
-    basis = training_basis(recipe, run)
-    refuse_other_checkpoints(run, basis)
     settle_device()
     refuse_without_gpu(recipe.train, num_gpus())
     from finetune.models.tunable import tuning_facts
 
     accelerator = make_accelerator(recipe)
-    with (
-        locked(run, "train") if accelerator.is_main_process else nullcontext(),
-        Ledger(run).recording("train", basis, write=accelerator.is_main_process) as outcome,
-    ):
+    with accelerator.local_main_process_first():  # each machine has a cache of its own
+        if isinstance(recipe.base, Pretrained) and base_facts(recipe.base, run).folder is None:
+            fetch(recipe.base)
+    with ExitStack() as held:
+        basis = from_main(accelerator, lambda: _begin(recipe, run, held))
+        recording = Ledger(run).recording("train", basis, write=accelerator.is_main_process)
+        outcome = held.enter_context(recording)
         trainer = _make_trainer(recipe, run, basis, accelerator)
         trainer.run()
         outcome.output = _save(recipe, run, trainer, accelerator)
-        speed = trainer.step * recipe.train.batch_tokens / max(trainer.seconds, 1e-9)
         outcome.facts = {
-            "steps": trainer.step,
-            "tokens": trainer.step * recipe.train.batch_tokens,
-            "seconds": round(trainer.elapsed, 3),
-            "tokens_per_second": round(speed, 1),
-            "processes": accelerator.num_processes,
-            "packing": trainer.feed.counts.state(),
-            "passes": trainer.feed.passes,
+            **_facts(recipe, trainer),
             **tuning_facts(accelerator.unwrap_model(trainer.model)),
         }
-        outcome.summary = (
-            f"{trainer.step} steps, {trainer.step * recipe.train.batch_tokens:,} tokens, "
-            f"{speed:,.0f} tokens/s on {accelerator.num_processes} process(es)"
-        )
-        if recipe.train.early_stopping:
-            outcome.facts["kept_step"] = trainer.best.step
-            outcome.summary += f"; kept the weights of step {trainer.best.step}, the best measured"
+        outcome.summary = _in_words(outcome.facts)
     accelerator.end_training()
+
+
+def _facts(recipe: Recipe, trainer: Any) -> dict[str, Any]:
+    tokens = trainer.step * recipe.train.batch_tokens
+    return {
+        "steps": trainer.step,
+        "tokens": tokens,
+        "seconds": round(trainer.elapsed, 3),
+        "tokens_per_second": round(tokens / max(trainer.seconds, 1e-9), 1),
+        "processes": trainer.accelerator.num_processes,
+        "packing": trainer.feed.counts.state(),
+        "passes": trainer.feed.passes,
+        **({"kept_step": trainer.best.step} if recipe.train.early_stopping else {}),
+    }
+
+
+def _in_words(facts: dict[str, Any]) -> str:
+    kept = facts.get("kept_step")
+    return (
+        f"{facts['steps']} steps, {facts['tokens']:,} tokens, "
+        f"{facts['tokens_per_second']:,.0f} tokens/s on {facts['processes']} process(es)"
+        + (f"; kept the weights of step {kept}, the best measured" if kept is not None else "")
+    )
+
+
+def _begin(recipe: Recipe, run: RunFolder, held: ExitStack) -> Basis:
+    """Hold the run for this training; what it stands on. For rank 0, on behalf of all."""
+    held.enter_context(locked(run, "train"))
+    basis = training_basis(recipe, run)
+    refuse_other_checkpoints(run, basis)
+    return basis
 
 
 def _make_trainer(recipe: Recipe, run: RunFolder, basis: Basis, accelerator: Any) -> Any:
@@ -145,7 +165,10 @@ def _save(recipe: Recipe, run: RunFolder, trainer: Any, accelerator: Any) -> str
     if not accelerator.is_main_process:
         return ""
     final = run.adapter if lora else run.model
-    with whole_folder(final) as folder:
-        (save_adapter if lora else save_model)(model, weights, folder)
+    try:
+        with whole_folder(final) as folder:
+            (save_adapter if lora else save_model)(model, weights, folder)
+    except (OSError, SafetensorError) as error:
+        raise Failed(f"{final} could not be written: {error}") from error
     digests = {path.name: sha256_of(path) for path in sorted(final.glob("*.safetensors"))}
     return digest_of(digests)
