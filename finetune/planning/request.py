@@ -111,4 +111,5 @@ def request_of(
         blocks=train.batch_tokens // sequences.length,
         micro_batch=train.micro_batch,
         checkpointing=train.activation_checkpointing,
+        fused=True,  # where there is a GPU, see `training/optimizer.py`
     )

@@ -15,8 +15,16 @@ from finetune.errors import Failed, UserError
 from finetune.ledger import Basis, Ledger
 from finetune.methods import refuse_unfit, refuse_without_gpu
 from finetune.recipe import Recipe
+from finetune.recipe.resolved import as_yaml
 from finetune.recipe.schema import Lora, Pretrained
-from finetune.run_folder import RunFolder, digest_of, locked, sha256_of, whole_folder
+from finetune.run_folder import (
+    RunFolder,
+    digest_of,
+    locked,
+    sha256_of,
+    whole_folder,
+    write_text,
+)
 from finetune.sequences import open_corpus
 from finetune.tokenizer import CodeTokenizer, prove
 from finetune.training.basis import refuse_other_checkpoints, training_basis
@@ -65,6 +73,8 @@ def _facts(recipe: Recipe, trainer: Any) -> dict[str, Any]:
         "seconds": round(trainer.elapsed, 3),
         "tokens_per_second": round(tokens / max(trainer.seconds, 1e-9), 1),
         "processes": trainer.accelerator.num_processes,
+        "micro_batch": trainer.plan.micro_batch,
+        "activation_checkpointing": trainer.train.activation_checkpointing,
         "packing": trainer.feed.counts.state(),
         "passes": trainer.feed.passes,
         **({"kept_step": trainer.best.step} if recipe.train.early_stopping else {}),
@@ -92,8 +102,8 @@ def _make_trainer(recipe: Recipe, run: RunFolder, basis: Basis, accelerator: Any
     from accelerate.utils import set_seed
 
     from finetune.models.tunable import tunable_model
+    from finetune.training.fit import fitted, speed_of
     from finetune.training.loop import Trainer
-    from finetune.training.meter import Speed
     from finetune.training.optimizer import make_optimizer
 
     facts = base_facts(recipe.base, run)
@@ -102,6 +112,9 @@ def _make_trainer(recipe: Recipe, run: RunFolder, basis: Basis, accelerator: Any
         raise UserError(f"base: {facts.description} has no model yet; make it first")
     refuse_unfit(recipe, facts)
     prove(folder, trust_remote_code=facts.trust_remote_code)
+    recipe = fitted(recipe, run, accelerator)
+    if accelerator.is_main_process:
+        write_text(run.recipe, as_yaml(recipe))
     plan = plan_batches(recipe.train, recipe.sequences.length, accelerator.num_processes)
     configure(accelerator, recipe, plan)
     set_seed(recipe.train.seed, device_specific=True)
@@ -131,7 +144,7 @@ def _make_trainer(recipe: Recipe, run: RunFolder, basis: Basis, accelerator: Any
         log=run.log,
         basis=basis,
         show=_make_show(recipe, run, plan.steps) if accelerator.is_main_process else _hide,
-        speed=Speed(per_token=0.0, per_pair=0.0, peak=None),
+        speed=speed_of(recipe, run, accelerator),
     )
 
 

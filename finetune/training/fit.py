@@ -1,0 +1,63 @@
+"""What the recipe leaves to the memory plan, chosen for the device that trains; and its speed."""
+
+from typing import Any
+
+from finetune.errors import UserError
+from finetune.planning import (
+    base_architecture,
+    choose,
+    flops_per_token,
+    gpus_here,
+    host_memory,
+    misfit,
+    request_of,
+    tuning_of,
+)
+from finetune.recipe import Recipe
+from finetune.run_folder import RunFolder
+from finetune.training.meter import Speed
+
+
+def fitted(recipe: Recipe, run: RunFolder, accelerator: Any) -> Recipe:
+    """The recipe with its micro-batch and activation checkpointing decided.
+
+    Raises UserError where nothing fits, with the cheapest change that does, or where the family's
+    memory is not known and the recipe decides neither itself.
+    """
+    train = recipe.train
+    if train.micro_batch is not None and train.activation_checkpointing is not None:
+        return recipe
+    processes = accelerator.num_processes
+    on_gpu = accelerator.device.type == "cuda"
+    request = request_of(
+        recipe,
+        base_architecture(recipe.base, run),
+        processes=processes,
+        memory=_gpu_memory(accelerator.device) if on_gpu else host_memory(processes),
+        device="cuda" if on_gpu else "cpu",
+    )
+    plan = choose(request)
+    if not plan.fits:
+        raise UserError(misfit(request, plan))
+    chosen = {"micro_batch": plan.micro_batch, "activation_checkpointing": plan.checkpointing}
+    return recipe.model_copy(update={"train": train.model_copy(update=chosen)})
+
+
+def speed_of(recipe: Recipe, run: RunFolder, accelerator: Any) -> Speed:
+    """By the formula of `finetune plan`; of a family or device that it does not know, no peak."""
+    try:
+        architecture = base_architecture(recipe.base, run)
+        machine = gpus_here() if accelerator.device.type == "cuda" else None
+    except UserError:
+        return Speed(per_token=0.0, per_pair=0.0, peak=None)
+    tuning = tuning_of(recipe.tune, architecture)
+    alone = flops_per_token(architecture, tuning, 0.0)
+    peak = machine.gpu.tflops * 1e12 * accelerator.num_processes if machine else None
+    pair = flops_per_token(architecture, tuning, 1.0) - alone
+    return Speed(per_token=alone, per_pair=pair, peak=peak)
+
+
+def _gpu_memory(device: Any) -> int:
+    import torch
+
+    return int(torch.cuda.get_device_properties(device).total_memory)
