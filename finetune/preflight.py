@@ -6,6 +6,7 @@ something that cannot be known yet, such as a base that is still to be made.
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 from finetune.base import BaseFacts, base_facts
@@ -55,6 +56,10 @@ def inspect(recipe: Recipe, run: RunFolder) -> Findings:
     if problem:
         findings.problems.append(Problem(("train", "attention"), problem))
     _inspect_licence(recipe, facts, findings)
+    for index, name in enumerate(recipe.train.trackers):
+        if find_spec(name) is None:
+            message = f"{name} is not installed: pip install {name}"
+            findings.problems.append(Problem(("train", "trackers", index), message))
     return findings
 
 
