@@ -132,7 +132,7 @@ def weight_names(folder: Path) -> list[str]:
     """
     single, index = folder / WEIGHTS, folder / WEIGHTS_INDEX
     if single.is_file():
-        return [name for name in _header(single) if name != "__metadata__"]
+        return [name for name in header_of(single)[0] if name != "__metadata__"]
     if not index.is_file():
         raise UserError(
             f"{folder}: no {WEIGHTS}; only safetensors are loaded (pickled weights can "
@@ -147,8 +147,11 @@ def weight_names(folder: Path) -> list[str]:
     return list(shard_of)
 
 
-def _header(file: Path) -> dict[str, Any]:
-    """The header of a safetensors file: 8 bytes of length, then JSON."""
+def header_of(file: Path) -> tuple[dict[str, Any], int]:
+    """The header of a safetensors file (8 bytes of length, then JSON), and where its data begin.
+
+    Raises UserError where it cannot be read.
+    """
     try:
         with file.open("rb") as opened:
             (size,) = struct.unpack("<Q", opened.read(8))
@@ -158,7 +161,7 @@ def _header(file: Path) -> dict[str, Any]:
     except (OSError, ValueError, struct.error) as error:
         hint = _pointer_hint(file) or f": {error}"
         raise UserError(f"{file}: not a whole safetensors file{hint}") from error
-    return header
+    return header, 8 + size
 
 
 def _pointer_hint(file: Path) -> str:

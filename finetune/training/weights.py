@@ -21,26 +21,31 @@ def gather_trainable(model: Any, *, keep: bool, frozen: bool = False) -> dict[st
     """
     return {
         name: parameter.detach().to("cpu", copy=True)
-        for name, parameter in _whole(model, frozen)
+        for name, parameter in each_whole(model, frozen=frozen)
         if keep
     }
 
 
-def _whole(model: Any, frozen: bool) -> Iterator[tuple[str, Any]]:
+def each_whole(model: Any, *, frozen: bool = False) -> Iterator[tuple[str, Any]]:
+    """Names and trainable weights (`frozen` ones too), each gathered for its turn alone.
+
+    Every rank must take every turn.
+    """
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad and not frozen:
             continue
-        with _gathered(parameter):
+        with gathered(parameter):
             yield name, parameter
 
 
-def _gathered(parameter: Any) -> Any:
-    """ZeRO-3 leaves an empty tensor on each rank: gather it for the time of the block."""
-    if not hasattr(parameter, "ds_id"):
+def gathered(*parameters: Any) -> Any:
+    """ZeRO-3 leaves an empty tensor on each rank: gather them for the time of the block."""
+    shared = [parameter for parameter in parameters if hasattr(parameter, "ds_id")]
+    if not shared:
         return nullcontext()
     import deepspeed
 
-    return deepspeed.zero.GatheredParameters([parameter])
+    return deepspeed.zero.GatheredParameters(shared)
 
 
 def save_adapter(model: Any, weights: dict[str, Tensor], folder: Path) -> None:
