@@ -9,10 +9,19 @@ from finetune.training.checkpoint import complete_checkpoints
 
 
 def training_basis(recipe: Recipe, run: RunFolder) -> Basis:
-    """What training stands on. Raises UserError where `prepare` has not run."""
+    """What training stands on.
+
+    Raises UserError where `prepare` has not run, or what it left is gone.
+    """
     ledger = Ledger(run)
     if not ledger.is_done("prepare"):
         raise UserError(f"{run.path}: not prepared yet; run `finetune prepare` first")
+    for corpus in (run.train_corpus, run.holdout_corpus):
+        if not corpus.is_file():
+            raise UserError(
+                f"{corpus}: gone since `prepare` wrote it; put it back, or make it anew with "
+                "`finetune prepare --redo`"
+            )
     inputs = {"prepare": ledger.output("prepare")}
     folder = base_facts(recipe.base, run).folder
     if folder is not None:

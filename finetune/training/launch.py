@@ -14,7 +14,7 @@ from types import FrameType
 
 import psutil
 
-from finetune.errors import Failed, UserError
+from finetune.errors import Failed, Refused, UserError
 from finetune.shipped import shipped
 from finetune.training.ranks import STOPPED, VARIABLE, Watch
 
@@ -52,8 +52,10 @@ def num_processes(engine: str) -> int:
     return num_gpus() or CPU_PROCESSES
 
 
-def launch_command(engine: str, recipe: Path, overrides: tuple[str, ...], runs: Path) -> list[str]:
-    """The command line, as a person could type it."""
+def launch_command(
+    engine: str, recipe: Path, overrides: tuple[str, ...], runs: Path, *options: str
+) -> list[str]:
+    """The command line, as a person could type it. `options` are those of `recipes/train.py`."""
     gpus = num_gpus()
     config = shipped(f"deepspeed_configs/{engine if gpus else f'cpu_{engine}'}.yaml")
     command = ["accelerate", "launch", "--config_file", str(config)]
@@ -64,7 +66,7 @@ def launch_command(engine: str, recipe: Path, overrides: tuple[str, ...], runs: 
     if engine != "single":
         command += ["--main_process_port", "0"]  # any that is free: several runs share a machine
     command += [str(shipped("recipes/train.py")), str(recipe), *overrides, "--runs", str(runs)]
-    return command
+    return [*command, *options]
 
 
 def die_with_parent() -> None:
@@ -88,14 +90,14 @@ class Outcome:
     message: str = ""
 
 
-def launch(command: list[str], processes: int) -> Outcome:
-    """Run the launcher to its end, and say it.
+def launch(command: list[str], processes: int, stage: str = "train") -> Outcome:
+    """Run the launcher to its end, and say it, in the name of `stage`.
 
     SIGTERM and SIGINT are handed on to the ranks, which save before they end; the launcher itself
     is spared, for it would end its ranks, or leave them alone, before they are done. Where one
     rank fails or is killed, the others have GRACE seconds.
     """
-    print(f"train: {shlex.join(command)}", file=sys.stderr, flush=True)
+    print(f"{stage}: {shlex.join(command)}", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(prefix="finetune-ranks-") as folder:
         environment = {**os.environ, "TOKENIZERS_PARALLELISM": "false", VARIABLE: folder}
         environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
@@ -181,13 +183,17 @@ def _words_for_lost(watch: Watch) -> str:
     )
 
 
-def raise_for(outcome: Outcome, checkpoint: str | None) -> None:
+def raise_for(outcome: Outcome, checkpoint: str | None, stage: str = "train") -> None:
     """Raise what a launch came to, unless it is done. `checkpoint` names the newest one, if any."""
     if outcome.code == STOPPED:
-        print(f"train: {outcome.message}", file=sys.stderr, flush=True)
+        print(f"{stage}: {outcome.message}", file=sys.stderr, flush=True)
         raise SystemExit(STOPPED)
     if outcome.code == 2:
         raise UserError(outcome.message)
+    if outcome.code == 3:
+        raise Refused(outcome.message)
+    if outcome.code != 0 and stage != "train":
+        raise Failed(f"{stage}: {outcome.message}")
     if outcome.code != 0:
         kept = f"{checkpoint} is kept; started again, it goes on from there"
         raise Failed(f"train: {outcome.message}\ntrain: {kept if checkpoint else NOTHING_KEPT}")

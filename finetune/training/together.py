@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from finetune.errors import Failed, UserError
+from finetune.errors import Failed, Refused, UserError
 
 Value = TypeVar("Value")
 
@@ -11,7 +11,7 @@ Value = TypeVar("Value")
 def from_main(accelerator: Any, function: Callable[[], Value]) -> Value:
     """What `function` gives on rank 0, on every rank. Every rank must call it.
 
-    Raises on every rank the UserError or Failed that it raises on rank 0.
+    Raises on every rank the UserError, Failed or Refused that it raises on rank 0.
     """
     if accelerator.num_processes == 1:
         return function()
@@ -21,7 +21,7 @@ def from_main(accelerator: Any, function: Callable[[], Value]) -> Value:
     if accelerator.is_main_process:
         try:
             told = [function(), None]
-        except (UserError, Failed) as error:
+        except (UserError, Failed, Refused) as error:
             told = [None, error]
     value, problem = broadcast_object_list(told)
     if problem is not None:

@@ -111,6 +111,15 @@ def unbroken(
     return run
 
 
+@pytest.fixture
+def stopped(runs: Path, unbroken: Callable[..., Path]) -> Path:
+    """The run `tiny` as if it had been stopped behind its eighth step; one process began it."""
+    from tests.training.launched import cut_back
+
+    shutil.rmtree(runs / "tiny")
+    return cut_back(unbroken(), 8, runs / "tiny")
+
+
 def losses_of(run: Path) -> dict[int, float]:
     """Training loss by step."""
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
