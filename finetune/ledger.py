@@ -4,6 +4,7 @@ A stage depends on sections of the recipe and on what earlier stages left. Its r
 so that a change is reported with the names of the keys that changed.
 """
 
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -138,6 +139,24 @@ class Ledger:
         gone = order[order.index(stage) :]
         kept = {name: record for name, record in self.records().items() if name not in gone}
         write_json(self.run.stages, kept)
+
+    def clear(self, stage: str) -> None:
+        """Forget `stage` and those after it, and delete what they left."""
+        run = self.run
+        left = {
+            "train": [run.doctor, run.checkpoints, run.adapter, run.model, run.log],
+            "merge": [run.merged],
+            "evaluate": [run.scores],
+            "release": [run.release],
+        }
+        self.forget(stage)
+        order = list(SECTIONS)
+        for name in reversed(order[order.index(stage) :]):
+            for path in left[name]:
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
 
 
 @dataclass

@@ -6,6 +6,7 @@ runs/NAME/
     corpus/          train.parquet, holdout.parquet  manifest.jsonl  drops.jsonl
     corpus.json      what the corpus holds           trace/       index of the training texts
     base/            only where the base was made from scratch
+    doctor.json      what was found before the first step
     checkpoints/     resumable                       log.jsonl    metrics per step
     adapter/ | model/  what training made
     merged/          plain weights, tokenizer, merge.json
@@ -71,6 +72,10 @@ class RunFolder:
     @property
     def base(self) -> Path:
         return self.path / "base"
+
+    @property
+    def doctor(self) -> Path:
+        return self.path / "doctor.json"
 
     @property
     def checkpoints(self) -> Path:

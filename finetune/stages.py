@@ -5,7 +5,6 @@ nothing that it stands on has changed, and says in one line what it did. The roo
 work are imported inside the stages: this module costs nothing to load.
 """
 
-import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -36,6 +35,8 @@ class Job:
     overrides: tuple[str, ...]
     despite_gate: bool = False
     """Release although the evaluation's gate did not pass."""
+    despite_doctor: bool = False
+    """Train although the doctor found faults."""
     redo: str | None = None
     """A stage that is done again although it is done."""
 
@@ -60,13 +61,18 @@ class Job:
 
 
 def open_job(
-    recipe: Path, overrides: tuple[str, ...], runs: Path, *, despite_gate: bool = False
+    recipe: Path,
+    overrides: tuple[str, ...],
+    runs: Path,
+    *,
+    despite_gate: bool = False,
+    despite_doctor: bool = False,
 ) -> Job:
     """Load and check a recipe. Raises UserError with every problem at once."""
     loaded = load_recipe(recipe, overrides)
     run = RunFolder(runs.resolve() / loaded.recipe.name)
     refuse_problems(loaded, run)
-    return Job(loaded, run, overrides, despite_gate)
+    return Job(loaded, run, overrides, despite_gate, despite_doctor)
 
 
 def prepare(job: Job) -> None:
@@ -96,30 +102,15 @@ def prepare(job: Job) -> None:
             f"out, {sum(summary.drops.values())} dropped"
         )
         if isinstance(job.recipe.base, Scratch):
-            outcome.summary += "; " + _make_base(job.recipe.base, job.run)
+            from finetune.models.scratch import make_base
+
+            parameters = make_base(job.recipe.base.scratch, job.run)
+            outcome.summary += f"; a base of {parameters:,} parameters"
         base = base_facts(job.recipe.base, job.run).folder
         take_inventory(job.run, summary, contamination, base)
         corpus = (job.run.train_corpus, job.run.holdout_corpus)
         outcome.output = digest_of([sha256_of(path) for path in corpus])
     _say(job, "prepare")
-
-
-def _make_base(base: Scratch, run: RunFolder) -> str:
-    import json
-
-    from finetune.corpus import read_documents
-    from finetune.models.scratch import make_model
-    from finetune.run_folder import whole_folder
-    from finetune.tokenizer import train_tokenizer
-
-    made = base.scratch
-    with whole_folder(run.base) as folder:
-        texts = (document.text for document in read_documents(run.train_corpus))
-        train_tokenizer(texts, made.vocabulary, made.positions, folder)
-        parameters = make_model(made, folder)
-        card = f"---\nlicense: {json.dumps(made.licence)}\n---\n"
-        (folder / "README.md").write_text(card, encoding="utf-8")
-    return f"a base of {parameters:,} parameters"
 
 
 def preview_stream(job: Job) -> "BlockStream":
@@ -137,6 +128,34 @@ def train(job: Job) -> None:
     """Start the launcher that the recipe's engine names, unless training is done."""
     from finetune.tokenizer import prove
     from finetune.training.basis import refuse_other_checkpoints
+
+    base = job.base
+    assert base.folder is not None
+    basis = training_basis(job.recipe, job.run)
+    if _is_done(job, "train", basis):
+        return
+    refuse_other_checkpoints(job.run, basis)
+    prove(base.folder, trust_remote_code=base.trust_remote_code)
+    write_text(job.run.recipe, as_yaml(job.recipe))
+    _launch(job, "train", *(["--despite-doctor"] if job.despite_doctor else []))
+    if not job.ledger.is_done("train"):
+        raise Failed("train: the launcher ended well, and the training did not")
+    _say(job, "train")
+
+
+def doctor(job: Job) -> None:
+    """Examine the run on the engine that will train; prepares it first if need be.
+
+    Raises Refused where something is at fault.
+    """
+    refuse_missing_base(job.loaded, job.run)
+    run_stages(job, ["prepare"])
+    with locked(job.run):
+        _launch(job, "doctor", "--doctor")
+
+
+def _launch(job: Job, stage: str, *options: str) -> None:
+    """Start the launcher with the run's ranks, and raise what they come to."""
     from finetune.training.batches import plan_batches
     from finetune.training.checkpoint import complete_checkpoints
     from finetune.training.launch import (
@@ -147,28 +166,19 @@ def train(job: Job) -> None:
         raise_for,
     )
 
-    base = job.base
-    assert base.folder is not None
-    basis = training_basis(job.recipe, job.run)
-    if _is_done(job, "train", basis):
-        return
-    refuse_other_checkpoints(job.run, basis)
-    processes = num_processes(job.recipe.engine)
-    if job.recipe.engine == "ddp" and processes < 2:
+    recipe, folder = job.recipe, job.base.folder
+    assert folder is not None
+    processes = num_processes(recipe.engine)
+    if recipe.engine == "ddp" and processes < 2:
         raise UserError("engine: ddp needs two GPUs and this machine has one; use single")
-    refuse_without_gpu(job.recipe.train, num_gpus())
-    plan_batches(job.recipe.train, job.recipe.sequences.length, processes)
-    prove(base.folder, trust_remote_code=base.trust_remote_code)
-    _tokenise(job, base.folder)
-    write_text(job.run.recipe, as_yaml(job.recipe))
-    source = job.loaded.source.file.resolve()
-    command = launch_command(job.recipe.engine, source, job.overrides, job.run.path.parent)
-    outcome = launch(command, processes)
+    refuse_without_gpu(recipe.train, num_gpus())
+    plan_batches(recipe.train, recipe.sequences.length, processes)
+    _tokenise(job, folder)
+    source, runs = job.loaded.source.file.resolve(), job.run.path.parent
+    command = launch_command(recipe.engine, source, job.overrides, runs, *options)
+    outcome = launch(command, processes, stage)
     newest = next(complete_checkpoints(job.run.checkpoints), None)
-    raise_for(outcome, newest.name if newest else None)
-    if not job.ledger.is_done("train"):
-        raise Failed("train: the launcher ended well, and the training did not")
-    _say(job, "train")
+    raise_for(outcome, newest.name if newest else None, stage)
 
 
 def _tokenise(job: Job, base: Path) -> None:
@@ -335,7 +345,7 @@ def run_stages(job: Job, stages: Sequence[str], redo: str | None = None) -> None
                 if redo == "prepare":
                     prepare(replace(job, redo=redo))
                     stages = [name for name in stages if name != redo]
-                clear(job, "train" if redo == "prepare" else redo)
+                job.ledger.clear("train" if redo == "prepare" else redo)
             report(job)
         for name in stages:
             STAGES[name](job)
@@ -360,25 +370,6 @@ def report(job: Job) -> None:
     from finetune.report import write_report
 
     write_report(job.run)
-
-
-def clear(job: Job, stage: str) -> None:
-    """Forget `stage` and those after it, and delete what they left."""
-    run = job.run
-    left = {
-        "train": [run.checkpoints, run.adapter, run.model, run.log],
-        "merge": [run.merged],
-        "evaluate": [run.scores],
-        "release": [run.release],
-    }
-    job.ledger.forget(stage)
-    order = list(STAGES)
-    for name in reversed(order[order.index(stage) :]):
-        for path in left[name]:
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
 
 
 def _inputs(job: Job, *stages: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The `finetune` command: one small file per command, imported only when it is asked for.
 
-Exit codes: 0 done; 1 the run failed; 2 the user's mistake; 3 the gate or a proof refused;
+Exit codes: 0 done; 1 the run failed; 2 the user's mistake; 3 gate, doctor or a proof refused;
 143 stopped by SIGTERM after saving.
 """
 
@@ -17,6 +17,7 @@ COMMANDS = {
     "schema": "print the recipe's JSON Schema",
     "preview": "show the first real training sequences",
     "plan": "memory, time and cost, and what to change if it does not fit",
+    "doctor": "examine the run on real base and data before it trains",
     "prepare": "read and curate the sources",
     "train": "start training under the recipe's engine, or resume it",
     "merge": "make plain weights, with proof",

@@ -12,6 +12,9 @@ def add_arguments(parser: ArgumentParser, _: str) -> None:
     parser.add_argument(
         "--despite-gate", action="store_true", help="release although the gate did not pass"
     )
+    parser.add_argument(
+        "--despite-doctor", action="store_true", help="train although the doctor found faults"
+    )
 
 
 def run(options: Namespace) -> int:
@@ -19,7 +22,11 @@ def run(options: Namespace) -> int:
     from finetune.stages import all_stages, open_job, push, run_stages
 
     job = open_job(
-        options.recipe, overrides(options), options.runs, despite_gate=options.despite_gate
+        options.recipe,
+        overrides(options),
+        options.runs,
+        despite_gate=options.despite_gate,
+        despite_doctor=options.despite_doctor,
     )
     run_stages(job, all_stages(job), options.redo)
     if options.push:

@@ -13,6 +13,10 @@ def add_arguments(parser: ArgumentParser, command: str) -> None:
         parser.add_argument(
             "--despite-gate", action="store_true", help="release although the gate did not pass"
         )
+    if command == "train":
+        parser.add_argument(
+            "--despite-doctor", action="store_true", help="train although the doctor found faults"
+        )
 
 
 def run(options: Namespace) -> int:
@@ -24,6 +28,7 @@ def run(options: Namespace) -> int:
         overrides(options),
         options.runs,
         despite_gate=getattr(options, "despite_gate", False),
+        despite_doctor=getattr(options, "despite_doctor", False),
     )
     run_stages(job, [options.command], options.redo)
     return 0

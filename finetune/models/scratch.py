@@ -1,13 +1,30 @@
 """A StarCoderBase in miniature: the same architecture and tokens, other sizes."""
 
+import json
 from pathlib import Path
 
 import torch
 from transformers import GenerationConfig, GPTBigCodeConfig, GPTBigCodeForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
+from finetune.corpus import read_documents
 from finetune.recipe.schema import ScratchModel
-from finetune.tokenizer import CodeTokenizer
+from finetune.run_folder import RunFolder, whole_folder
+from finetune.tokenizer import CodeTokenizer, train_tokenizer
+
+
+def make_base(section: ScratchModel, run: RunFolder) -> int:
+    """Write the run's base: a tokenizer trained on its corpus, random weights, a card.
+
+    Returns the number of parameters.
+    """
+    with whole_folder(run.base) as folder:
+        texts = (document.text for document in read_documents(run.train_corpus))
+        train_tokenizer(texts, section.vocabulary, section.positions, folder)
+        parameters = make_model(section, folder)
+        card = f"---\nlicense: {json.dumps(section.licence)}\n---\n"
+        (folder / "README.md").write_text(card, encoding="utf-8")
+    return parameters
 
 
 def make_model(section: ScratchModel, folder: Path) -> int:

@@ -8,7 +8,7 @@ from errno import EDQUOT, EFBIG, ENOSPC
 from pathlib import Path
 from traceback import format_exc
 
-from finetune.errors import Failed, UserError
+from finetune.errors import Failed, Refused, UserError
 from finetune.recipe import load_recipe
 from finetune.run_folder import RunFolder
 from finetune.training.launch import die_with_parent
@@ -26,6 +26,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("recipe", type=Path)
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--doctor", action="store_true", help="examine the run, and train nothing")
+    parser.add_argument(
+        "--despite-doctor", action="store_true", help="train although the doctor found faults"
+    )
     parsed = parser.parse_intermixed_args(arguments)
     die_with_parent()
     announce()
@@ -40,14 +44,20 @@ def _train(parsed: argparse.Namespace) -> End:
     try:
         recipe = load_recipe(parsed.recipe, tuple(parsed.overrides)).recipe
         from finetune.training.loop import Stopped
-        from finetune.training.start import train
+        from finetune.training.start import examine, train
 
+        run = RunFolder(parsed.runs.resolve() / recipe.name)
         try:
-            train(recipe, RunFolder(parsed.runs.resolve() / recipe.name))
+            if parsed.doctor:
+                examine(recipe, run)
+            else:
+                train(recipe, run, despite_doctor=parsed.despite_doctor)
         except Stopped as stopped:
             return End(code=STOPPED, message=str(stopped))
     except UserError as error:
         return End(code=2, message=str(error))
+    except Refused as error:
+        return End(code=3, message=str(error))
     except Failed as error:
         return End(code=1, message=str(error))
     except Exception as error:

@@ -4,6 +4,7 @@ from typing import Any
 
 from finetune.errors import UserError
 from finetune.planning import (
+    Request,
     base_architecture,
     choose,
     flops_per_token,
@@ -27,20 +28,25 @@ def fitted(recipe: Recipe, run: RunFolder, accelerator: Any) -> Recipe:
     train = recipe.train
     if train.micro_batch is not None and train.activation_checkpointing is not None:
         return recipe
+    request = request_here(recipe, run, accelerator)
+    plan = choose(request)
+    if not plan.fits:
+        raise UserError(misfit(request, plan))
+    chosen = {"micro_batch": plan.micro_batch, "activation_checkpointing": plan.checkpointing}
+    return recipe.model_copy(update={"train": train.model_copy(update=chosen)})
+
+
+def request_here(recipe: Recipe, run: RunFolder, accelerator: Any) -> Request:
+    """What the recipe asks of this machine. Raises UserError where the base's size is not known."""
     processes = accelerator.num_processes
     on_gpu = accelerator.device.type == "cuda"
-    request = request_of(
+    return request_of(
         recipe,
         base_architecture(recipe.base, run),
         processes=processes,
         memory=_gpu_memory(accelerator.device) if on_gpu else host_memory(processes),
         device="cuda" if on_gpu else "cpu",
     )
-    plan = choose(request)
-    if not plan.fits:
-        raise UserError(misfit(request, plan))
-    chosen = {"micro_batch": plan.micro_batch, "activation_checkpointing": plan.checkpointing}
-    return recipe.model_copy(update={"train": train.model_copy(update=chosen)})
 
 
 def speed_of(recipe: Recipe, run: RunFolder, accelerator: Any) -> Speed:

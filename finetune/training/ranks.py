@@ -25,7 +25,8 @@ class End:
     """Why a rank ended."""
 
     code: int
-    """As of `finetune`: 0 done, 1 failed, 2 the user's mistake, 143 stopped after saving."""
+    """As of `finetune`: 0 done, 1 failed, 2 the user's mistake, 3 the doctor refused, 143 stopped
+    after saving."""
     message: str = ""
     traceback: str = ""
     """Where nothing but a traceback explains it."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from finetune.base import base_facts, fetch
+from finetune.base import BaseFacts, base_facts, fetch
 from finetune.errors import Failed, UserError
 from finetune.ledger import Basis, Ledger
 from finetune.methods import refuse_unfit, refuse_without_gpu
@@ -30,6 +30,8 @@ from finetune.tokenizer import CodeTokenizer, prove
 from finetune.training.basis import refuse_other_checkpoints, training_basis
 from finetune.training.batches import plan_batches
 from finetune.training.blocks import training_blocks
+from finetune.training.checkpoint import complete_checkpoints
+from finetune.training.doctor import Doctor
 from finetune.training.engine import configure, make_accelerator
 from finetune.training.feed import Feed
 from finetune.training.launch import num_gpus, settle_device
@@ -37,24 +39,26 @@ from finetune.training.together import from_main
 from finetune.training.validation import make_validation
 
 
-def train(recipe: Recipe, run: RunFolder) -> None:
-    """Train and save; rank 0 writes the stage's record.
+def train(recipe: Recipe, run: RunFolder, *, despite_doctor: bool = False) -> None:
+    """Train and save; rank 0 writes the stage's record. A run that does not go on from a checkpoint
+    is examined first, and trained with faults only `despite_doctor`.
 
-    Raises UserError (before any training) and Failed (a proof did not hold) on every rank.
+    Raises UserError and Refused (before any training) and Failed (a proof did not hold) on every
+    rank.
     """
-    settle_device()
-    refuse_without_gpu(recipe.train, num_gpus())
     from finetune.models.tunable import tuning_facts
 
-    accelerator = make_accelerator(recipe)
-    with accelerator.local_main_process_first():  # each machine has a cache of its own
-        if isinstance(recipe.base, Pretrained) and base_facts(recipe.base, run).folder is None:
-            fetch(recipe.base)
+    accelerator = _accelerator(recipe, run)
     with ExitStack() as held:
         basis = from_main(accelerator, lambda: _begin(recipe, run, held))
+        is_new = from_main(accelerator, lambda: not any(complete_checkpoints(run.checkpoints)))
         recording = Ledger(run).recording("train", basis, write=accelerator.is_main_process)
         outcome = held.enter_context(recording)
-        trainer = _make_trainer(recipe, run, basis, accelerator)
+        facts = _base(recipe, run)
+        doctor = Doctor(recipe, run, accelerator, facts, is_overruled=despite_doctor)
+        trainer = _make_trainer(facts, recipe, run, basis, accelerator, doctor if is_new else None)
+        if accelerator.is_main_process:
+            trainer.show = _make_show(recipe, run, trainer.plan.steps)
         trainer.run()
         outcome.output = _save(recipe, run, trainer, accelerator)
         outcome.facts = {
@@ -63,6 +67,31 @@ def train(recipe: Recipe, run: RunFolder) -> None:
         }
         outcome.summary = _in_words(outcome.facts)
     accelerator.end_training()
+
+
+def examine(recipe: Recipe, run: RunFolder) -> None:
+    """What the doctor finds, and nothing else: for `finetune doctor`.
+
+    Raises UserError, and Refused where there is a fault, on every rank.
+    """
+    accelerator = _accelerator(recipe, run)
+    with ExitStack() as held:
+        basis = from_main(accelerator, lambda: _hold(recipe, run, held))
+        facts = _base(recipe, run)
+        doctor = Doctor(recipe, run, accelerator, facts, is_alone=True)
+        _make_trainer(facts, recipe, run, basis, accelerator, doctor)
+    accelerator.end_training()
+
+
+def _accelerator(recipe: Recipe, run: RunFolder) -> Any:
+    """The processes of this launch, with the base's files on every machine."""
+    settle_device()
+    refuse_without_gpu(recipe.train, num_gpus())
+    accelerator = make_accelerator(recipe)
+    with accelerator.local_main_process_first():  # each machine has a cache of its own
+        if isinstance(recipe.base, Pretrained) and base_facts(recipe.base, run).folder is None:
+            fetch(recipe.base)
+    return accelerator
 
 
 def _facts(recipe: Recipe, trainer: Any) -> dict[str, Any]:
@@ -92,13 +121,34 @@ def _in_words(facts: dict[str, Any]) -> str:
 
 def _begin(recipe: Recipe, run: RunFolder, held: ExitStack) -> Basis:
     """Hold the run for this training; what it stands on. For rank 0, on behalf of all."""
-    held.enter_context(locked(run, "train"))
-    basis = training_basis(recipe, run)
+    basis = _hold(recipe, run, held)
     refuse_other_checkpoints(run, basis)
     return basis
 
 
-def _make_trainer(recipe: Recipe, run: RunFolder, basis: Basis, accelerator: Any) -> Any:
+def _hold(recipe: Recipe, run: RunFolder, held: ExitStack) -> Basis:
+    held.enter_context(locked(run, "train"))
+    return training_basis(recipe, run)
+
+
+def _base(recipe: Recipe, run: RunFolder) -> BaseFacts:
+    """Raises UserError where there is none, or it does not fit."""
+    facts = base_facts(recipe.base, run)
+    if facts.folder is None:
+        raise UserError(f"base: {facts.description} has no model yet; make it first")
+    refuse_unfit(recipe, facts)
+    return facts
+
+
+def _make_trainer(
+    facts: BaseFacts,
+    recipe: Recipe,
+    run: RunFolder,
+    basis: Basis,
+    accelerator: Any,
+    doctor: Doctor | None,
+) -> Any:
+    """Everything that training needs, examined on the way where there is a `doctor`."""
     from accelerate.utils import set_seed
 
     from finetune.models.tunable import tunable_model
@@ -106,14 +156,14 @@ def _make_trainer(recipe: Recipe, run: RunFolder, basis: Basis, accelerator: Any
     from finetune.training.loop import Trainer
     from finetune.training.optimizer import make_optimizer
 
-    facts = base_facts(recipe.base, run)
     folder = facts.folder
-    if folder is None:
-        raise UserError(f"base: {facts.description} has no model yet; make it first")
-    refuse_unfit(recipe, facts)
-    prove(folder, trust_remote_code=facts.trust_remote_code)
+    assert folder is not None, "asked for by _base"
+    if doctor:
+        doctor.look_at_files()
+    else:
+        prove(folder, trust_remote_code=facts.trust_remote_code)
     recipe = fitted(recipe, run, accelerator)
-    if accelerator.is_main_process:
+    if accelerator.is_main_process and not (doctor and doctor.is_alone):
         write_text(run.recipe, as_yaml(recipe))
     plan = plan_batches(recipe.train, recipe.sequences.length, accelerator.num_processes)
     configure(accelerator, recipe, plan)
@@ -121,9 +171,11 @@ def _make_trainer(recipe: Recipe, run: RunFolder, basis: Basis, accelerator: Any
     model = tunable_model(
         folder, recipe.tune, recipe.train, trust_remote_code=facts.trust_remote_code
     )
+    if doctor:
+        doctor.look_at_model(model)
     optimizer = make_optimizer(model, recipe.train)
     model, optimizer = accelerator.prepare(model, optimizer)
-    return Trainer(
+    trainer = Trainer(
         accelerator=accelerator,
         model=model,
         optimizer=optimizer,
@@ -143,9 +195,12 @@ def _make_trainer(recipe: Recipe, run: RunFolder, basis: Basis, accelerator: Any
         checkpoints=run.checkpoints,
         log=run.log,
         basis=basis,
-        show=_make_show(recipe, run, plan.steps) if accelerator.is_main_process else _hide,
+        show=_hide,
         speed=speed_of(recipe, run, accelerator),
     )
+    if doctor:
+        doctor.look_at_trainer(trainer, recipe)
+    return trainer
 
 
 def _make_show(recipe: Recipe, run: RunFolder, steps: int) -> Callable[[dict[str, Any]], None]:
@@ -164,7 +219,7 @@ def _make_show(recipe: Recipe, run: RunFolder, steps: int) -> Callable[[dict[str
 
 
 def _hide(line: dict[str, Any]) -> None:
-    """Of other ranks nothing is shown."""
+    """Of other ranks nothing is shown, and nothing of an examination."""
 
 
 def _save(recipe: Recipe, run: RunFolder, trainer: Any, accelerator: Any) -> str:
