@@ -24,8 +24,8 @@ demo: setup
 test: setup
 	$(BIN)/python -m pytest
 
-# Long proofs: the other engines on two ranks, ZeRO-3 resumed after SIGTERM, 100,000 spliced cuts,
-# tokenizers of other families (npm fetches them).
+# Long proofs: every method on every engine, checkpoints resumed by other engines, two nodes, kills at
+# random, 100,000 spliced cuts, tokenizers of other families (npm fetches them).
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
 
