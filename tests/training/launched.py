@@ -83,6 +83,7 @@ def assert_close_weights(run: Path, other: Path) -> None:
     assert mine
     for name, tensor in mine.items():
         assert tensor.numel() > 0
+        assert tensor.shape == theirs[name].shape
         assert (tensor - theirs[name]).abs().max() < WEIGHT_TOLERANCE
 
 
