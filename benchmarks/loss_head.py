@@ -3,8 +3,9 @@
     python benchmarks/loss_head.py            # about five minutes on two cores
     python benchmarks/loss_head.py --write    # the same, and results/loss_head.md
 
-Each measurement has a process of its own: forward and backward pass, the best of three turns after
-one that is not counted; memory is the highest resident size above the one before the first turn.
+Each measurement has a process of its own: forward and backward pass; CPU seconds of all threads,
+the best of three turns after one that is not counted; memory is the highest resident size above the
+one before the first turn.
 """
 
 import json
@@ -100,9 +101,9 @@ def measure(path: str, case: str) -> None:
     before = _resident("VmRSS")
     total, seconds = turn(), []
     for _ in range(TURNS):
-        began = time.perf_counter()
+        began = time.process_time()
         turn()
-        seconds.append(time.perf_counter() - began)
+        seconds.append(time.process_time() - began)
     memory = _resident("VmHWM") - before
     print(json.dumps({"seconds": min(seconds), "memory": memory, "total": total}))
 
@@ -114,7 +115,7 @@ def _resident(name: str) -> int:
 
 def compare(title: str, note: str, cases: tuple[str, ...], paths: tuple[str, ...]) -> Section:
     """A table of `cases`, every path against the plain one."""
-    columns = ("", "path", "seconds", "of plain", "MiB", "of plain", "sum of losses")
+    columns = ("", "path", "CPU seconds", "of plain", "MiB", "of plain", "sum of losses")
     section = Section(title, note, columns)
     for case in cases:
         found = {}
