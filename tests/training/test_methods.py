@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from finetune.models.adapters import load_adapter
 from finetune.models.load import load_model
 from finetune.models.quantised import compute_in_fp32
 from tests.training.conftest import FINETUNE, LORA, losses_of
+from tests.training.launched import wait_for_step
 from tests.training.test_engines import launch
 
 DORA = "tune={method: dora, rank: 4, alpha: 8}"
@@ -157,10 +159,6 @@ def test_activation_checkpointing_changes_nothing_under_zero3(train, runs, unbro
 def test_a_run_that_was_stopped_ends_with_the_weights_of_one_that_was_not(
     start, train, runs, unbroken, tune
 ):
-    import signal
-
-    from tests.training.test_kills import wait_for_step
-
     process = start("train", tune)
     wait_for_step(runs / "tiny", 3, process)
     process.send_signal(signal.SIGTERM)
