@@ -36,7 +36,7 @@ def isolated_documents(subject: Subject) -> Finding:
         return ok(
             check,
             f"other tokens in a block's first document move its own losses by up to {own:.2g} "
-            f"nats, those of the {len(later)} behind it by {others:.1g} ({kernel})",
+            f"nats, those of {len(later)} behind it by {others:.1g} ({kernel})",
         )
     return fault(
         check,

@@ -1,6 +1,8 @@
-"""The base knows the recipe's sentinels: with them it fills in better than with others."""
+"""The base knows the recipe's sentinels: it expects them, and fills in better than with others."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +42,12 @@ class Margin:
 
 def known_sentinels(subject: Subject) -> Finding:
     """Losses of held-out middles with the recipe's sentinels, with prefix and suffix exchanged, and
-    with other special tokens. Every rank must call it."""
+    with other special tokens; and of the sentinel before them.
+
+    Among tokens that a base never saw some do better than others by chance, so a margin alone does
+    not tell: but what it never saw, it never expects, and gives less than an even chance. Every
+    rank must call it.
+    """
     why = _not_asked(subject)
     if why:
         return not_applicable(CHECK, why)
@@ -51,20 +58,24 @@ def known_sentinels(subject: Subject) -> Finding:
     layout = "spm" if all(fim.spm == 1.0 for fim in fims if fim.rate) else "psm"
     length, most = recipe.sequences.length, recipe.train.validation_tokens
     blocks = measuring_set(subject.held_out, layout, length, most).blocks
-    if not blocks or len(_middles(blocks, subject.losses(blocks[:1]).numpy())) == 0:
-        return not_applicable(CHECK, "nothing that is held out can be cut")
-    right = _middles(blocks, subject.losses(blocks).numpy())  # (S,)
-    if len(right) < FEWEST:
-        return not_applicable(CHECK, f"only {len(right)} held-out segments are cut")
+    blocks = tuple(_with_label_of(block, ids.middle) for block in blocks)
+    num = sum(placed.cut is not None for block in blocks for placed in block.placed)
+    if num < FEWEST:
+        return not_applicable(CHECK, f"only {num} held-out segments are cut")
     swap = {ids.prefix: ids.suffix, ids.suffix: ids.prefix}
     others = dict(zip(vars(ids).values(), _other_ids(subject, ids), strict=True))
-    exchanged = _margin(right, _middles(blocks, subject.losses(blocks, swap).numpy()))
-    foreign = _margin(right, _middles(blocks, subject.losses(blocks, others).numpy()))
-    words = (
-        f"middles of {len(right)} held-out segments ({layout}) cost {right.mean():.3f} nats per "
-        f"token; with prefix and suffix exchanged {exchanged}, with other special tokens {foreign}"
+    losses = [subject.losses(blocks, given).numpy() for given in ({}, swap, others)]
+    right, exchanged, foreign = (_middles(blocks, one, ids.middle) for one in losses)  # (S,)
+    measured = Measured(
+        layout=layout,
+        num=num,
+        loss=float(right.mean()),
+        expected=float(_of_sentinel(blocks, losses[0], ids.middle).mean()),
+        even=math.log(subject.tokenizer.size),
+        exchanged=_margin(right, exchanged),
+        foreign=_margin(right, foreign),
     )
-    return _judged(words, exchanged, foreign, is_own=isinstance(recipe.base, EarlierRun))
+    return _judged(measured, is_own=isinstance(recipe.base, EarlierRun))
 
 
 def _not_asked(subject: Subject) -> str | None:
@@ -78,16 +89,32 @@ def _not_asked(subject: Subject) -> str | None:
     return None
 
 
-def _middles(blocks: tuple[Block, ...], losses: NDArray[np.float64]) -> NDArray[np.float64]:
+def _with_label_of(block: Block, sentinel: int) -> Block:
+    """The block with a label at the sentinel before each middle, which measuring leaves out."""
+    is_it = block.input_ids == sentinel  # (L,); content never spells one
+    return replace(block, labels=np.where(is_it, sentinel, block.labels))
+
+
+def _middles(
+    blocks: Sequence[Block], losses: NDArray[np.float64], sentinel: int
+) -> NDArray[np.float64]:
     """(N, L - 1) -> (S,): the mean loss of each cut segment's middle and end."""
     means = []
-    for block, row in zip(blocks, losses, strict=False):
+    for block, row in zip(blocks, losses, strict=True):
+        labels = np.where(block.input_ids == sentinel, IGNORED, block.labels)  # (L,)
         for placed in block.placed:
-            if placed.cut is None:
-                continue
-            labels = block.labels[placed.start + 1 : placed.end]
-            means.append(row[placed.start : placed.end - 1][labels != IGNORED].mean())
+            if placed.cut is not None:
+                has_label = labels[placed.start + 1 : placed.end] != IGNORED
+                means.append(row[placed.start : placed.end - 1][has_label].mean())
     return np.array(means)
+
+
+def _of_sentinel(
+    blocks: Sequence[Block], losses: NDArray[np.float64], sentinel: int
+) -> NDArray[np.float64]:
+    """(N, L - 1) -> (S,): what the sentinel costs before each middle."""
+    is_it = np.stack([block.input_ids[1:] == sentinel for block in blocks])  # (N, L - 1)
+    return losses[is_it]
 
 
 def _other_ids(subject: Subject, ids: SentinelIds) -> list[int]:
@@ -103,21 +130,47 @@ def _margin(right: NDArray[np.float64], other: NDArray[np.float64]) -> Margin:
     return Margin(float(differences.mean()), float(differences.std(ddof=1) / len(right) ** 0.5))
 
 
-def _judged(words: str, exchanged: Margin, foreign: Margin, *, is_own: bool) -> Finding:
-    if exchanged.errors > ERRORS and foreign.errors > ERRORS:
-        return ok(CHECK, words)
-    if exchanged.errors < -(REVERSED if is_own else ERRORS):
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """In nats per token."""
+
+    layout: str
+    num: int
+    """Of segments."""
+    loss: float
+    """Of middles and their ends."""
+    expected: float
+    """Of the sentinel before them."""
+    even: float
+    """What an even chance for every token costs."""
+    exchanged: Margin
+    foreign: Margin
+
+    def __str__(self) -> str:
+        return (
+            f"middles of {self.num} held-out segments ({self.layout}) cost {self.loss:.3f} nats "
+            f"per token; with prefix and suffix exchanged {self.exchanged}, with other special "
+            f"tokens {self.foreign}; the sentinel before them costs {self.expected:.1f}, an even "
+            f"chance {self.even:.1f}"
+        )
+
+
+def _judged(measured: Measured, *, is_own: bool) -> Finding:
+    exchanged, foreign = measured.exchanged.errors, measured.foreign.errors
+    is_expected = measured.expected < measured.even
+    if is_expected and exchanged > ERRORS and foreign > ERRORS:
+        return ok(CHECK, str(measured))
+    if is_expected and exchanged < -(REVERSED if is_own else ERRORS):
         return fault(
             CHECK,
-            f"{words}: exchanged they are better",
+            f"{measured}: exchanged they are better",
             cause="the ids of prefix and suffix are exchanged in tokenizer.json",
             remedy="take tokenizer.json as it was published with the base",
         )
-    if foreign.errors < -(REVERSED if is_own else ERRORS):
-        return fault(CHECK, f"{words}: others are better", cause=UNKNOWN, remedy=SPELLING)
     if is_own:
-        return note(CHECK, f"{words}: the earlier run has learned little of filling in")
-    return fault(CHECK, f"{words}: it makes no difference", cause=UNKNOWN, remedy=SPELLING)
+        return note(CHECK, f"{measured}: the earlier run has learned little of filling in")
+    why = "they make no difference" if is_expected else "the base does not expect it"
+    return fault(CHECK, f"{measured}: {why}", cause=UNKNOWN, remedy=SPELLING)
 
 
 UNKNOWN = (

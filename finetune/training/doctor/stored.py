@@ -49,11 +49,16 @@ class Stored:
         return next((n for n in self._files if n.split(".")[-2:-1] in [[m] for m in modules]), None)
 
     def _spellings(self, name: str) -> Iterator[str]:
-        for wrapper in WRAPPERS:
-            name = name.removeprefix(wrapper)
-        name = name.replace(".base_layer.", ".")
+        name = plain_name(name)
         yield name
         body, _, rest = name.partition(".")
         if body in BODIES:
             yield rest
         yield from (f"{body}.{name}" for body in BODIES)
+
+
+def plain_name(name: str) -> str:
+    """A parameter's name in a model that nothing wraps."""
+    for wrapper in WRAPPERS:
+        name = name.removeprefix(wrapper)
+    return name.replace(".base_layer.", ".")

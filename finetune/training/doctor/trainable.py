@@ -12,6 +12,7 @@ from finetune.models.forward import collate, num_labels, token_losses
 from finetune.models.tunable import num_weights
 from finetune.recipe.schema import Full, Lora
 from finetune.training.doctor.finding import Finding, fault, ok
+from finetune.training.doctor.stored import plain_name
 from finetune.training.doctor.subject import Subject, without_dropout
 from finetune.training.doctor.weights import inner_model
 from finetune.training.masters import trained
@@ -33,7 +34,7 @@ def trainable_weights(model: Any, tune: Lora | Full) -> Finding:
         share = f"{count:,} of {total:,} parameters train ({count / total:.2%})"
         return ok(CHECK, f"{share}: what {tune.method} trains")
     words = [
-        f"{len(names)} {what}, such as {names[0]}"
+        f"{len(names)} {what}, such as {plain_name(names[0])}"
         for names, what in (
             (frozen, f"weights of {tune.method} are frozen"),
             (extra, "weights train that should be frozen"),
@@ -126,7 +127,7 @@ def _judged(sizes: dict[str, float], has_adapters: bool) -> Finding:
     return fault(
         "gradients",
         f"none, or none that is finite, arrives at {len(silent)} of {len(groups)} {what}: "
-        + ", ".join(silent[:NAMED]),
+        + ", ".join(map(plain_name, silent[:NAMED])),
         cause="something between the loss and these weights passes no gradient on: a detached "
         "activation, a checkpoint whose input needs no gradient, weights in 4 bits that were "
         "repacked",

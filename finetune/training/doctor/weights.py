@@ -15,7 +15,7 @@ from finetune.models.adapters import PRINCIPAL
 from finetune.models.loss_head import PLAIN_HEADS
 from finetune.recipe.schema import Full, Lora
 from finetune.training.doctor.finding import Finding, fault, not_applicable, note, ok
-from finetune.training.doctor.stored import Stored
+from finetune.training.doctor.stored import Stored, plain_name
 from finetune.training.weights import each_whole, gathered
 
 NAMED = 3
@@ -35,15 +35,15 @@ def look_at_weights(model: Any, folder: Path, *, main: bool) -> list[Finding]:
             continue  # 4 bits: codes, made here
         num += 1
         if not torch.isfinite(parameter).all():
-            broken.append(f"{name} ({_how_broken(parameter)})")
+            broken.append(f"{plain_name(name)} ({_how_broken(parameter)})")
             continue
         if not main or ".lora_" in name or id(parameter) in principal:
             continue
         wanted = stored.named(name)
         if wanted is None:
-            made_up.append(name)
+            made_up.append(plain_name(name))
         elif not _is_same(parameter, wanted):
-            others.append(name)
+            others.append(plain_name(name))
     return [_finite(broken, num), _as_stored(model, made_up, others, num)]
 
 
