@@ -4,6 +4,7 @@ In this order: opt-outs (of the content as it was found), language, licence, fil
 text, personal data. What compares documents with each other comes later, see `choose.py`.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -28,6 +29,9 @@ SOURCE_FILES = ("source_code", "repository", "notebook_scripts")
 REPOSITORY_NAMES = 0.5
 """Probability that a repository's document names it and its files, as StarCoder2 was trained."""
 
+MAY_BE_PERSONAL = re.compile(r"[@=:]|\d")
+"""Addresses have the first, passwords stand behind the next two, and keys have digits."""
+
 ORDERS = {"path": by_path, "dependency": by_dependency}
 
 
@@ -50,7 +54,10 @@ class Chain:
     def __call__(self, outcomes: Iterable[Outcome], redacted: Counter[str]) -> Iterator[Outcome]:
         """What becomes of each thing that was read; replaced personal data is counted by kind."""
         kept = (one if isinstance(one, Drop) else self._curated(one, redacted) for one in outcomes)
-        return self._together(kept) if self.source.format == "repository" else kept
+        whole = self._together(kept) if self.source.format == "repository" else kept
+        return (
+            replace(one, repo=self._public(one.repo), path=self._public(one.path)) for one in whole
+        )
 
     def _curated(self, document: Document, redacted: Counter[str]) -> Outcome:
         document = self._licensed(document)
@@ -126,13 +133,12 @@ class Chain:
         """Behind everything that looks at the text: repository, path and stars before the code."""
         if self.source.format != "source_code" or not self.source.header:
             return document
-        repo, path = self._public(document.repo), self._public(document.path)
-        titled = with_header(replace(document, repo=repo, path=path), self.source.header)
-        return replace(titled, repo=document.repo, path=document.path)
+        return with_header(document, self.source.header)
 
     def _public(self, name: str) -> str:
-        """A name that is written into a text: of a person, it may hold the address."""
-        return name if self.curate.personal_data == "keep" else redacted(name)
+        """A name as manifests and headers have it: it may hold a person's address, or a key."""
+        is_kept = self.curate.personal_data == "keep" or not MAY_BE_PERSONAL.search(name)
+        return name if is_kept else redacted(name)
 
 
 def _joined(licences: set[str | None]) -> str | None:

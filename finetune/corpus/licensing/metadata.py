@@ -84,17 +84,28 @@ def _pyproject(text: str) -> str | None:
 
 
 def _setup_cfg(text: str) -> str | None:
-    from configparser import Error, RawConfigParser
+    table = _ini_section(text, "metadata")
+    return _python(None, "\n".join(table.get("license", [])), table.get("classifiers"))
 
-    parser = RawConfigParser(strict=False)
-    try:
-        parser.read_string(text)
-    except Error as error:
-        raise ValueError("not an INI file") from error
-    if not parser.has_section("metadata"):
-        return None
-    table = parser["metadata"]
-    return _python(None, table.get("license"), table.get("classifiers", "").splitlines())
+
+def _ini_section(text: str, section: str) -> dict[str, list[str]]:
+    """Lines of each value. configparser takes the square of a malformed file's length."""
+    found: dict[str, list[str]] = {}
+    now, lines = "", []
+    for line in text.splitlines():
+        bare = line.strip()
+        if not bare or bare.startswith(("#", ";")):
+            continue
+        if line[0].isspace():
+            lines.append(bare)
+        elif bare.startswith("["):
+            now, lines = bare[1:].partition("]")[0], []
+        else:
+            key, _, value = bare.replace(":", "=", 1).partition("=")
+            lines = [value.strip()]
+            if now == section:
+                found[key.strip().lower()] = lines
+    return found
 
 
 def _setup_py(text: str) -> str | None:
@@ -121,7 +132,7 @@ def _called(function: ast.expr) -> str:
 def _literal(node: ast.expr) -> object:
     try:
         return ast.literal_eval(node)
-    except ValueError:
+    except (ValueError, TypeError):  # no literal; one that could not be made, such as {[]}
         return None
 
 
@@ -173,7 +184,7 @@ def _pom_xml(text: str) -> str | None:
 
 
 def _gemspec(text: str) -> str | None:
-    found = re.search(r"(?m)^\s*\w+\.licenses?\s*=\s*(.+)$", text)
+    found = re.search(r"(?m)^[ \t]*\w+\.licenses?[ \t]*=[ \t]*(.+)$", text)
     quoted = re.findall(r"['\"]([^'\"]+)['\"]", found[1]) if found else []
     if len(quoted) > 1:
         return UNRECOGNISED  # RubyGems does not say whether all apply or one
