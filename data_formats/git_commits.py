@@ -11,7 +11,8 @@ from hashlib import blake2b
 from typing import Any
 
 from data_formats.document import Document, Drop, Mark, Sentinel, Span, compose
-from data_formats.git import size_reason, subject_of
+from data_formats.git import size_reason
+from data_formats.git_objects import subject_of
 from data_formats.source_code import LANGUAGE_OF_TAG, LANGUAGES, decode_source, language_of
 
 LAYOUT = ("<commit_before>", "<commit_msg>", "<commit_after>")
