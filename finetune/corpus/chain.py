@@ -32,6 +32,8 @@ REPOSITORY_NAMES = 0.5
 MAY_BE_PERSONAL = re.compile(r"[@=:]|\d")
 """Addresses have the first, passwords stand behind the next two, and keys have digits."""
 
+SAME_PATH = "two files of one path"
+
 ORDERS = {"path": by_path, "dependency": by_dependency}
 
 
@@ -102,23 +104,24 @@ class Chain:
 
     def _together(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         """The files that were kept as documents of whole repositories, behind all drops."""
-        documents: list[Document] = []
+        documents: dict[str, Document] = {}
         for one in outcomes:
             if isinstance(one, Drop):
                 yield one
-            else:
-                documents.append(one)
+            # A folder cannot hold two, but a tree that no checkout made, and names in bytes, can.
+            elif documents.setdefault(one.path, one) is not one:
+                yield dropped(one, SAME_PATH)
         if not documents:
             return
-        first = documents[0]
-        files = [
-            RepositoryFile(self._public(one.path), one.text, one.language) for one in documents
-        ]
+        first = next(iter(documents.values()))
+        files = [RepositoryFile(one.path, one.text, one.language) for one in documents.values()]
+        # Ordered by the names that imports mean, and only then made public: two can be one by that.
+        ordered = ORDERS[self.source.order](files)
         yield from repository_documents(
-            ORDERS[self.source.order](files),
+            (replace(file, path=self._public(file.path)) for file in ordered),
             repo=first.repo,
             revision=first.revision,
-            licence=_joined({one.licence for one in documents}),
+            licence=_joined({one.licence for one in documents.values()}),
             source=first.source,
             max_characters=self.curate.max_characters,
             names=self._has_names(first.repo),
