@@ -3,11 +3,13 @@
 import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from data_formats.python_syntax import MOST_DOTS, parse_python
 
+ROOT = Path(__file__).parent.parent.parent
 LIMIT = 2 << 30
 CHILD = """
 import resource, sys
@@ -60,3 +62,9 @@ def test_ordinary_texts_are_parsed(text):
 def test_what_the_parser_warns_of_is_kept_quiet(recwarn):
     parse_python("'\\d'")
     assert not recwarn.list
+
+
+def test_no_other_module_gives_texts_to_the_parser_itself():
+    files = [file for part in ("data_formats", "finetune") for file in (ROOT / part).rglob("*.py")]
+    found = [file.name for file in files if "ast.parse(" in file.read_text(encoding="utf-8")]
+    assert found == ["python_syntax.py"]

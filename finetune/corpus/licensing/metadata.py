@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from data_formats.python_syntax import parse_python
 from finetune.corpus.licensing.expressions import UNRECOGNISED, normalise
 from finetune.corpus.licensing.texts import recognise
 from finetune.corpus.packages import LICENCE_OF_CLASSIFIER
@@ -110,12 +111,7 @@ def _ini_section(text: str, section: str) -> dict[str, list[str]]:
 
 def _setup_py(text: str) -> str | None:
     """Literal keywords of `setup(...)`, without running it."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a corpus file's own bad escapes
-        tree = ast.parse(text)
-    for node in ast.walk(tree):
+    for node in ast.walk(parse_python(text)):
         if isinstance(node, ast.Call) and _called(node.func) == "setup":
             given = {one.arg: _literal(one.value) for one in node.keywords if one.arg}
             return _python(None, given.get("license"), given.get("classifiers"))
