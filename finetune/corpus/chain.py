@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from hashlib import blake2b
 
 from data_formats.dependencies import by_dependency, by_path
@@ -31,6 +32,9 @@ REPOSITORY_NAMES = 0.5
 
 MAY_BE_PERSONAL = re.compile(r"[@=:]|\d")
 """Addresses have the first, passwords stand behind the next two, and keys have digits."""
+
+ROW_NUMBER = re.compile(r":\d+(?:#\d+)?\Z")
+"""What tells a row from the others of its file, and a row's documents from each other."""
 
 SAME_PATH = "two files of one path"
 
@@ -140,8 +144,16 @@ class Chain:
 
     def _public(self, name: str) -> str:
         """A name as manifests and headers have it: it may hold a person's address, or a key."""
-        is_kept = self.curate.personal_data == "keep" or not MAY_BE_PERSONAL.search(name)
-        return name if is_kept else redacted(name)
+        if self.curate.personal_data == "keep":
+            return name
+        row = ROW_NUMBER.search(name)  # by which every row's name would be one of its own
+        end = row.start() if row else len(name)
+        return _public_name(name[:end]) + name[end:]
+
+
+@lru_cache(maxsize=1024)
+def _public_name(name: str) -> str:
+    return redacted(name) if MAY_BE_PERSONAL.search(name) else name
 
 
 def _joined(licences: set[str | None]) -> str | None:
