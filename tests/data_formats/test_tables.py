@@ -330,6 +330,14 @@ def test_a_dataset_with_a_broken_file_is_an_error_that_names_it(tmp_path, is_str
         values(dataset_parts(str(folder), is_streaming=is_streaming))
 
 
+def test_a_dataset_with_a_value_that_python_cannot_hold_is_an_error_that_names_it(tmp_path):
+    (tmp_path / "mine").mkdir()
+    times = pa.array([2**63 - 1], pa.timestamp("us"))  # in the year 294247
+    pq.write_table(pa.table({"at": times}), tmp_path / "mine" / "a.parquet")
+    with pytest.raises(ValueError, match=f"^dataset `{tmp_path / 'mine'}`.*out of range"):
+        values(dataset_parts(str(tmp_path / "mine")))
+
+
 @pytest.mark.parametrize(
     ("changed", "words"),
     [({"split": "trian"}, "trian"), ({"subset": "other"}, "other")],
