@@ -42,8 +42,8 @@ def find_tables(path: Path, skipped: Counter[str]) -> tuple[Path, list[tuple[Pat
         if files is None:
             files = _in_folder(path, skipped)
         if not files:
-            remedy = _remedy(skipped) or f"({_suffixes()}); give their folder itself"
-            raise ValueError(f"{path}: holds no table {remedy}")
+            remedy = _remedy(skipped) or f" ({_suffixes()}); give their folder itself"
+            raise ValueError(f"{path}: holds no table{remedy}")
         root = path
     elif path.is_file():
         root, files = path.parent, [path]
