@@ -7,7 +7,7 @@ opens the turn is given.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from data_formats.columns import resolve_columns, stated
+from data_formats.columns import resolve_columns, stated, stated_language
 from data_formats.document import Document, Drop, Piece, Sentinel, Span, compose, pieces_of
 
 Turn = tuple[str, str]
@@ -78,7 +78,7 @@ def chat_document(
         text=text,
         path=path,
         repo=repo,
-        language=(stated(value, "language") or LANGUAGE).lower(),
+        language=stated_language(value) or LANGUAGE,
         licence=stated(value, "licence") or licence,
         source=source,
         marks=marks,
@@ -130,7 +130,10 @@ def _turn(message: Any) -> Turn | str:
     if isinstance(content, list):
         if not all(isinstance(part, dict) and part.get("type") == "text" for part in content):
             return NOT_TEXT
-        content = "".join(str(part.get("text") or "") for part in content)
+        texts = [part.get("text") or "" for part in content]
+        if not all(isinstance(text, str) for text in texts):
+            return NOT_TEXT
+        content = "".join(texts)
     if content is None:
         content = ""
     return (ROLES[role], content) if isinstance(content, str) else NOT_TURNS

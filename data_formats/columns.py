@@ -4,6 +4,10 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
+LONGEST_NAME = 4096
+"""Characters of a path, a repository, a licence: no system takes longer ones."""
+LONGEST_LANGUAGE = 64
+
 
 def resolve_columns(
     available: Sequence[str],
@@ -56,10 +60,18 @@ def _refuse_no_columns(available: Sequence[str], where: str) -> None:
         )
 
 
-def stated(values: Mapping[str, Any], field: str) -> str | None:
-    """A text beside the content, as a licence or a language; several are joined by AND."""
+def stated(values: Mapping[str, Any], field: str, most: int = LONGEST_NAME) -> str | None:
+    """A text beside the content, as a licence or a language; several are joined by AND.
+
+    One of more than `most` characters is no name of anything: it ends in `[...]` there.
+    """
     value = values.get(field)
     listed = value if isinstance(value, list) else [value]
-    return (
-        " AND ".join(one.strip() for one in listed if isinstance(one, str) and one.strip()) or None
-    )
+    text = " AND ".join(one.strip() for one in listed if isinstance(one, str) and one.strip())
+    return (text if len(text) <= most else f"{text[:most]} [...]") or None
+
+
+def stated_language(values: Mapping[str, Any]) -> str | None:
+    """What a column says of its text's language, in lower case."""
+    language = stated(values, "language", LONGEST_LANGUAGE)
+    return language and language.lower()

@@ -9,16 +9,25 @@ What is resolved, within the files given and never beyond them:
 - JavaScript and TypeScript: `import`, `export ... from`, `require` and `import()` of a path that
   begins with `.`, with or without suffix, and a folder's `index`. Comments count as code.
 
-Nothing else is: no `#include <...>`, no path aliases, no build files, no other language.
+Nothing else is: no `#include <...>`, no path aliases, no build files, no other language. Of the
+folders above a file the nearest `MOST_FOLDERS` are looked into and the topmost, and no more than
+`MOST_LOOKUPS` times for one file: what is not found by then counts as imported from elsewhere.
 """
 
 import ast
 import re
-import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from posixpath import dirname, join, normpath
 
+from data_formats.python_syntax import parse_python
 from data_formats.repository import RepositoryFile
+
+MOST_FOLDERS = 32
+MOST_NAME = 4096
+"""Characters of what is imported; no path is longer."""
+MOST_LOOKUPS = 50_000
+"""A file that imports a thousand modules from below five folders needs half of it."""
 
 _PYTHON_LINE = re.compile(
     r"^[ \t]*(?:from[ \t]+(?P<module>[.\w]+)[ \t]+import[ \t]+(?P<names>\(?[\w \t,*]+)"
@@ -35,6 +44,25 @@ _JS_SUFFIX = re.compile(r"\.([mc]?)jsx?$")
 _INCLUDE_FOLDERS = ("", "include", "src")
 
 Paths = Collection[str]
+
+
+class Lookup:
+    """Looks for the candidates of one file among the paths that there are, so many in all."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+        self._left = MOST_LOOKUPS
+
+    def first(self, candidates: Iterable[str]) -> list[str]:
+        """The first of the candidates that there is, or none."""
+        for path in islice(candidates, self._left):
+            self._left -= 1
+            if path in self._paths:
+                return [path]
+        return []
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._paths
 
 
 def by_path(files: Iterable[RepositoryFile]) -> list[RepositoryFile]:
@@ -58,7 +86,7 @@ def by_dependency(files: Iterable[RepositoryFile]) -> list[RepositoryFile]:
 def imports(file: RepositoryFile, paths: Paths) -> list[str]:
     """Those of `paths` that the file imports, sorted, without itself."""
     find = _FINDERS.get(file.language)
-    found = find(file.path, file.text, paths) if find else ()
+    found = find(file.path, file.text, Lookup(paths)) if find else ()
     return sorted(set(found) - {file.path})
 
 
@@ -82,29 +110,28 @@ def _depth_first(paths: Iterable[str], imported: Callable[[str], Sequence[str]])
                 opened.append((following, iter(imported(following))))
 
 
-def _above(folder: str) -> Iterator[str]:
+def _above(folder: str) -> list[str]:
     """The folder and those above it, to the repository's root, which is empty."""
-    while folder:
-        yield folder
+    found: list[str] = []
+    while folder and len(found) < MOST_FOLDERS:
+        found.append(folder)
         folder = dirname(folder)
-    yield ""
+    return [*found, ""]
 
 
-def _first(candidates: Iterable[str], paths: Paths) -> list[str]:
-    """The first of the candidates that there is, or none."""
-    return [path for path in candidates if path in paths][:1]
-
-
-def _python(path: str, text: str, paths: Paths) -> Iterator[str]:
-    packages = list(_above(dirname(path)))
+def _python(path: str, text: str, paths: Lookup) -> Iterator[str]:
+    packages = _above(dirname(path))
     roots = [folder for folder in packages if join(folder, "__init__.py") not in paths]
     searched = [join(root, inner) for root in roots for inner in ("", "src", "lib")]
     for level, module, names in _python_imports(text):
+        # Of a deeper folder, the last of `packages` is not the next one above.
+        if level > MOST_FOLDERS or max(map(len, [module, *names])) > MOST_NAME:
+            continue
         folders = packages[level - 1 : level] if level else searched
         inside = module.replace(".", "/")
-        found = [_first(_modules(folders, join(inside, name)), paths) for name in names]
+        found = [paths.first(_modules(folders, join(inside, name))) for name in names]
         if not all(found) or not names:  # a name that is no module is defined in the package
-            found.append(_first(_modules(folders, inside), paths))
+            found.append(paths.first(_modules(folders, inside)))
         for one in found:
             yield from one
 
@@ -121,9 +148,7 @@ def _modules(folders: Iterable[str], inside: str) -> Iterator[str]:
 def _python_imports(text: str) -> Iterator[tuple[int, str, list[str]]]:
     """Level (the number of leading dots), module and names of each import."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about the text's own escapes
-            tree = ast.parse(text.removeprefix("\ufeff"))
+        tree = parse_python(text.removeprefix("\ufeff"))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         yield from _python_lines(text)
         return
@@ -160,24 +185,31 @@ def _names(listed: str) -> list[str]:
     return [part.split()[0] for part in listed.strip("( \t").split(",") if part.strip()]
 
 
-def _c(path: str, text: str, paths: Paths) -> Iterator[str]:
+def _c(path: str, text: str, paths: Lookup) -> Iterator[str]:
     here = dirname(path)
-    for name in _INCLUDE.findall(text):
-        folders = [here, *(join(a, inner) for a in _above(here) for inner in _INCLUDE_FOLDERS)]
-        yield from _first((normpath(join(folder, name)) for folder in folders), paths)
+    folders = [here, *(join(a, inner) for a in _above(here) for inner in _INCLUDE_FOLDERS)]
+    for name in dict.fromkeys(_INCLUDE.findall(text)):
+        if len(name) <= MOST_NAME:
+            yield from paths.first(normpath(join(folder, name)) for folder in folders)
 
 
-def _script(path: str, text: str, paths: Paths) -> Iterator[str]:
-    for _, name in _SCRIPT.findall(text):
-        target = normpath(join(dirname(path), name))
-        # TypeScript names the file that will be compiled: `./a.js` is a.ts.
-        bare = [target, _JS_SUFFIX.sub(r".\1ts", target), _JS_SUFFIX.sub(".tsx", target)]
-        longer = [f"{target}{suffix}" for suffix in _SCRIPT_SUFFIXES]
-        index = [normpath(join(target, f"index{suffix}")) for suffix in _SCRIPT_SUFFIXES]
-        yield from _first([*bare, *longer, *index], paths)
+def _script(path: str, text: str, paths: Lookup) -> Iterator[str]:
+    for name in dict.fromkeys(name for _, name in _SCRIPT.findall(text)):
+        if len(name) <= MOST_NAME:
+            yield from paths.first(_scripts(join(dirname(path), name)))
 
 
-_FINDERS: dict[str, Callable[[str, str, Paths], Iterator[str]]] = {
+def _scripts(name: str) -> Iterator[str]:
+    target = normpath(name)
+    yield target
+    # TypeScript names the file that will be compiled: `./a.js` is a.ts.
+    yield _JS_SUFFIX.sub(r".\1ts", target)
+    yield _JS_SUFFIX.sub(".tsx", target)
+    yield from (f"{target}{suffix}" for suffix in _SCRIPT_SUFFIXES)
+    yield from (normpath(join(target, f"index{suffix}")) for suffix in _SCRIPT_SUFFIXES)
+
+
+_FINDERS: dict[str, Callable[[str, str, Lookup], Iterator[str]]] = {
     "python": _python,
     **dict.fromkeys(("c", "cpp", "objective-c", "objective-cpp", "cuda"), _c),
     **dict.fromkeys(("javascript", "typescript", "vue", "svelte"), _script),

@@ -5,13 +5,15 @@ a fifth of the commits with whole files, the others with the lines that changed 
 OctoPack (arXiv:2308.07124) asks for the same change as an instruction.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
+from data_formats.columns import LONGEST_NAME, check_columns, resolve_columns, stated
 from data_formats.document import Document, Drop, Mark, Sentinel, Span, compose
-from data_formats.git import size_reason, subject_of
+from data_formats.git import size_reason
+from data_formats.git_objects import subject_of
 from data_formats.source_code import LANGUAGE_OF_TAG, LANGUAGES, decode_source, language_of
 
 LAYOUT = ("<commit_before>", "<commit_msg>", "<commit_after>")
@@ -23,11 +25,14 @@ MARGIN = 32
 # Reasons that are told of a history and of a table alike.
 NO_SUBJECT = "empty commit message"
 NO_LANGUAGE = "no known language"
+LONG_NAME = f"commit or path of more than {LONGEST_NAME} characters"
 NOTHING_BEFORE = "nothing stands in the file before the commit"
 NOTHING_AFTER = "nothing stands in the file after the commit"
 
 _BINARY_WINDOW = 8192
 _TEXT_COLUMNS = ("commit", "repos", "new_file", "old_contents", "new_contents")
+FIELDS = (*_TEXT_COLUMNS, "subject", "message", "license", "lang")
+"""What a column can be named for; where none is, it has the name that CommitPack gives it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +151,18 @@ def content_reason(before: bytes, after: bytes) -> str | None:
     return "content does not change" if before == after else None
 
 
+def commit_columns(
+    available: Sequence[str], named: Mapping[str, str], where: str
+) -> dict[str, str]:
+    """Which column holds which of FIELDS; raises ValueError, beginning with `where`."""
+    columns = resolve_columns(available, named, fields=FIELDS, shapes=({},), where=where)
+    columns = {field: columns.get(field, field) for field in FIELDS}
+    is_short = columns["subject"] in available or columns["message"] not in available
+    needed = (*_TEXT_COLUMNS, "subject" if is_short else "message")
+    check_columns(available, {field: columns[field] for field in needed}, where)
+    return {field: column for field, column in columns.items() if column in available}
+
+
 def commit_row_document(
     row: Mapping[str, Any],
     *,
@@ -166,11 +183,11 @@ def commit_row_document(
                 f"table of commits: no column `{column}`; there are {', '.join(sorted(row))}; "
                 "rename the one that holds it"
             )
-    repo = str(row["repos"]).partition(",")[0]
+    repo = (stated(row, "repos") or "").partition(",")[0]
     language = _row_language(row)
     reason = _row_reason(row, subject, max_bytes)
     if reason is not None or language is None:
-        path = f"{row['commit']}:{row['new_file']}"
+        path = f"{stated(row, 'commit')}:{stated(row, 'new_file')}"
         return Drop(path=path, repo=repo, reason=reason or NO_LANGUAGE)
     return write(
         Edit(
@@ -181,7 +198,7 @@ def commit_row_document(
             repo=repo,
             language=language,
             commit=row["commit"],
-            licence=row.get("license"),
+            licence=stated(row, "license"),
             source=source,
         )
     )
@@ -191,6 +208,8 @@ def _row_reason(row: Mapping[str, Any], subject: str, max_bytes: int) -> str | N
     """Why a row is not used, its language aside."""
     if not all(isinstance(row[column], str) for column in (*_TEXT_COLUMNS, subject)):
         return "a column of the row holds no text"
+    if max(len(row["commit"]), len(row["new_file"])) > LONGEST_NAME:
+        return LONG_NAME
     if not subject_of(row[subject]):
         return NO_SUBJECT
     contents = [row[name].encode(errors="surrogatepass") for name in _TEXT_COLUMNS[-2:]]
@@ -199,6 +218,7 @@ def _row_reason(row: Mapping[str, Any], subject: str, max_bytes: int) -> str | N
 
 def _row_language(row: Mapping[str, Any]) -> str | None:
     """By the file's name, helped by the table's own word for the language."""
-    stated = str(row.get("lang") or "").lower()
-    stated = LANGUAGE_OF_TAG.get(stated, stated)
-    return language_of(str(row["new_file"]), stated) or (stated if stated in LANGUAGES else None)
+    given = (stated(row, "lang") or "").lower()
+    given = LANGUAGE_OF_TAG.get(given, given)
+    named = language_of(stated(row, "new_file") or "", given)
+    return named or (given if given in LANGUAGES else None)

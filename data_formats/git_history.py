@@ -8,15 +8,8 @@ out: that is no edit, and an added file is a source file like any other.
 from collections.abc import Callable, Iterator, Sequence
 
 from data_formats.document import Document, Drop
-from data_formats.git import (
-    Change,
-    Commit,
-    Objects,
-    Repository,
-    kind_of,
-    kind_reason,
-    size_reason,
-)
+from data_formats.git import DAMAGED, Repository, kind_of, kind_reason, size_reason
+from data_formats.git_changes import Change, Trees
 from data_formats.git_commits import (
     NO_LANGUAGE,
     NO_SUBJECT,
@@ -26,6 +19,7 @@ from data_formats.git_commits import (
     commit_document,
     content_reason,
 )
+from data_formats.git_objects import Commit, Objects
 from data_formats.source_code import decode_source, language_of
 
 _AT_ONCE = 256  # commits whose changes are asked for together
@@ -55,7 +49,7 @@ def read_commits(
                 continue
             commit, changes = found
             for change in changes:
-                texts = _contents_or_reason(objects, change, max_bytes)
+                texts = _contents_or_reason(objects, change, max_bytes, repository.absent)
                 if isinstance(texts, str):
                     yield Drop(path=f"{sha}:{change.new_path}", repo=repo, reason=texts)
                     continue
@@ -82,53 +76,73 @@ def _changes_or_reasons(
     max_files: int | None,
 ) -> Iterator[tuple[str, tuple[Commit, list[Change]] | str]]:
     """Each commit's id with what it changes, or with why nothing of it is used."""
+    trees = Trees(objects)
     for start in range(0, len(commits), _AT_ONCE):
         shas = commits[start : start + _AT_ONCE]
-        known = {sha: _commit_or_reason(objects, sha, max_bytes) for sha in shas}
-        usable = [one for one in known.values() if isinstance(one, Commit)]
-        changes = dict(repository.changes((one.sha, one.parents[0]) for one in usable))
+        known = {
+            sha: _commit_or_reason(objects, trees, sha, max_bytes, repository.absent)
+            for sha in shas
+        }
+        usable = [one for sha in shas if isinstance(one := known[sha], Commit)]
+        changes = repository.changes((one.sha, one.parents[0]) for one in usable)
         for sha in shas:
             commit = known[sha]
             if isinstance(commit, str):
                 yield sha, commit
-            elif not changes[sha]:
+                continue
+            _, found = next(changes)
+            if found is None:
+                yield sha, DAMAGED
+            elif not found:
                 yield sha, "commit changes no file"
-            elif max_files is not None and len(changes[sha]) > max_files:
+            elif max_files is not None and len(found) > max_files:
                 yield sha, f"commit changes more files than {max_files}"
             else:
-                yield sha, (commit, changes[sha])
+                yield sha, (commit, found)
 
 
-def _commit_or_reason(objects: Objects, sha: str, max_bytes: int) -> Commit | str:
-    """A commit with one parent and a subject, or why it is none."""
+def _commit_or_reason(
+    objects: Objects, trees: Trees, sha: str, max_bytes: int, absent: str
+) -> Commit | str:
+    """A commit with one parent, a subject and changes that can be told, or why it is none."""
     size = objects.size(sha)
     if size is not None and size > max_bytes:
         return f"larger than {max_bytes} bytes"
     commit = objects.commit(sha)
+    if commit is None:
+        return DAMAGED
     if not commit.parents:
         return "first commit: nothing stands before it"
     if len(commit.parents) > 1:
         return "merge commit"
-    if objects.size(commit.parents[0]) is None:
-        return "the commit before it is not in this shallow clone"
+    parent = objects.commit(commit.parents[0])
+    if parent is None:
+        is_there = objects.size(commit.parents[0]) is not None
+        return DAMAGED if is_there else "the commit before it is not in this shallow clone"
     if commit.message is None:
         return "commit message is not in its stated encoding"
-    return commit if commit.subject else NO_SUBJECT
+    if not commit.subject:
+        return NO_SUBJECT
+    return trees.reason(parent.tree, commit.tree, absent) or commit
 
 
 def _contents_or_reason(
-    objects: Objects, change: Change, max_bytes: int
+    objects: Objects, change: Change, max_bytes: int, absent: str
 ) -> tuple[str, str, str] | str:
     """Before, after and language of an edit, or why it is none; large files are not read."""
     language = language_of(change.new_path)
     reason = _change_reason(change)
     if reason is not None or language is None:
         return reason or NO_LANGUAGE
-    ids = (change.old_id, change.new_id)
-    reason = next(filter(None, (size_reason(objects.size(one), max_bytes) for one in ids)), None)
-    if reason is not None:
-        return reason
-    before, after = map(objects.content, ids)
+    texts: list[bytes] = []
+    for one in (change.old_id, change.new_id):
+        content = objects.content_up_to(one, max_bytes)
+        if content is None:
+            return absent if objects.size(one) is None else DAMAGED
+        if isinstance(content, int):
+            return size_reason(content, max_bytes) or DAMAGED
+        texts.append(content)
+    before, after = texts
     reason = content_reason(before, after)
     return reason or (decode_source(before), decode_source(after), language)
 

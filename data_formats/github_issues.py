@@ -52,7 +52,12 @@ NO_ISSUE = "comment that names no issue"
 START, COMMENT = Sentinel("<issue_start>"), Sentinel("<issue_comment>")
 CLOSED = Sentinel("<issue_closed>")
 
+LONGEST_NUMBER, LONGEST_LOGIN = 64, 128
+"""Characters; what is longer is none, or is not looked for where somebody is mentioned."""
+
 _TURN = re.compile(r"username_(\d+): (.*)", re.DOTALL)
+_CODE_OR_MENTION = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|(?<![\w@])@", re.DOTALL)
+_GOES_ON = re.compile(r"-?\w|/\w")
 
 
 def issue_columns(available: Sequence[str], named: Mapping[str, str], where: str) -> dict[str, str]:
@@ -106,11 +111,12 @@ def issue_document(
     fill-in-the-middle.
     """
     value = {field: row.get(columns.get(field, field)) for field in FIELDS}
-    number, url = value["number"], value["repository_url"]
-    path = f"issues/{number}"
-    repo = url.rpartition("/repos/")[2] if isinstance(url, str) and url else repo
+    value["number"], url = _number(value["number"]), row.get("url")
+    path = f"issues/{value['number']}"
+    repo = (stated(value, "repository_url") or "").rpartition("/repos/")[2] or repo
     lost: Counter[str] = Counter()
-    pieces = _pieces(value, comments.get(str(row.get("url")), ()), lost)
+    given = comments.get(url, ()) if isinstance(url, str) else ()
+    pieces = _pieces(value, given, lost)
     text, marks = ("", ()) if isinstance(pieces, str) else compose(pieces)
     reason = pieces if isinstance(pieces, str) else character_reason(text)
     if reason is not None:
@@ -158,7 +164,7 @@ def _pieces(
     """The pieces of a document, or why there are none."""
     if value["pull_request"]:
         return PULL_REQUEST
-    if value["number"] in (None, ""):
+    if value["number"] is None:
         return NO_NUMBER
     title = value["title"]
     messages = messages_in(value, given, lost)
@@ -171,16 +177,21 @@ def _pieces(
     reason = _reason(messages)
     if reason is not None:
         return reason
-    users = list(dict.fromkeys(message.author for message in messages))
+    authors = dict.fromkeys(message.author for message in messages)
+    users = {author: number for number, author in enumerate(authors)}
     mask = _masking(users)
-    turns = [
-        f"username_{users.index(message.author)}: {mask(message.text)}" for message in messages
-    ]
+    turns = [f"username_{users[message.author]}: {mask(message.text)}" for message in messages]
     pieces: list[Piece] = [START, f"Title: {mask(title)}\n{turns[0]}"]
     pieces += [piece for turn in turns[1:] for piece in (COMMENT, turn)]
     if isinstance(value["state"], str) and value["state"].lower() == "closed":
         pieces.insert(2 * _num_open(messages, value["closed_at"]), CLOSED)
     return pieces
+
+
+def _number(value: Any) -> str | None:
+    """What an issue is called in its repository."""
+    number = str(value) if isinstance(value, str | int | float) else ""
+    return number if 0 < len(number) <= LONGEST_NUMBER else None
 
 
 def _reason(messages: Sequence[Message]) -> str | None:
@@ -205,16 +216,27 @@ def _num_open(messages: Sequence[Message], closed_at: Any) -> int:
     return len(messages)
 
 
-def _masking(users: Sequence[str | None]) -> Callable[[str], str]:
+def _masking(users: Mapping[str | None, int]) -> Callable[[str], str]:
     """A function that writes `@username_N` for `@login`, in any case, outside Markdown's code."""
-    number_of = {user.lower(): number for number, user in enumerate(users) if user}
-    if not number_of:
-        return str
-    logins = "|".join(map(re.escape, sorted(number_of, key=len, reverse=True)))
-    mention = re.compile(
-        rf"```.*?(?:```|\Z)|`[^`\n]*`|(?<![\w@])@({logins})(?!-?\w|/\w)",
-        re.IGNORECASE | re.DOTALL,
-    )
-    return lambda text: mention.sub(
-        lambda found: f"@username_{number_of[found[1].lower()]}" if found[1] else found[0], text
-    )
+    number_of = {user.lower(): number for user, number in users.items() if user}
+    lengths = {len(user) for user in number_of if len(user) <= LONGEST_LOGIN}
+    longest_first = sorted(lengths, reverse=True)
+
+    def login_at(text: str, start: int) -> tuple[int, int] | None:
+        """Where a login ends that begins here, and whose it is."""
+        for end in (start + length for length in longest_first):
+            number = number_of.get(text[start:end].lower())
+            if number is not None and not _GOES_ON.match(text, end):
+                return end, number
+        return None
+
+    def masked(text: str) -> str:
+        pieces, at = [], 0
+        for found in _CODE_OR_MENTION.finditer(text):
+            login = login_at(text, found.end()) if found[0] == "@" else None
+            if login and found.start() >= at:
+                pieces += [text[at : found.end()], f"username_{login[1]}"]
+                at = login[0]
+        return "".join([*pieces, text[at:]])
+
+    return masked

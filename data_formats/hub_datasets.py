@@ -85,13 +85,19 @@ def read_shard(
     Raises ValueError that begins with `where`: files of a dataset are valid, or it is none.
     """
     import datasets
+    from pyarrow import ArrowException
 
     if columns is not None:
         split = split.select_columns(list(columns))
     rows = split.shard(num_shards=of, index=shard, contiguous=True)
     try:
         yield from enumerate(rows, start=1)
-    except (ValueError, datasets.exceptions.DatasetsError) as error:
+    except (
+        ValueError,
+        OverflowError,  # a date beyond the year 9999
+        ArrowException,
+        datasets.exceptions.DatasetsError,
+    ) as error:
         raise ValueError(f"{where}: cannot be read ({_innermost(error)}); mend its file") from error
 
 

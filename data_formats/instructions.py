@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from data_formats.columns import resolve_columns, stated
+from data_formats.columns import resolve_columns, stated, stated_language
 from data_formats.document import Document, Drop, Mark
 
 FIELDS = ("prompt", "input", "response", "instances", "language", "licence")
@@ -110,7 +110,7 @@ def instruction_documents(
             TEMPLATES[template].lead + response,
             path=at,
             repo=repo,
-            language=(stated(value, "language") or LANGUAGE).lower(),
+            language=stated_language(value) or LANGUAGE,
             licence=stated(value, "licence") or licence,
             source=source,
         )

@@ -11,6 +11,9 @@ from data_formats.email_replies import without_email
 MAX_LINES, LAST_LINES = 100, 20
 """Lines of a message; of a longer one the last LAST_LINES stay, and of the first as many as fit."""
 
+MOST_STATED = 100_000
+"""Comments that an issue is believed to have; trackers stop long before."""
+
 BOT = "message of a bot"
 BOT_CALL = "comment that calls a bot"
 NO_TEXT = "message without text"
@@ -53,7 +56,7 @@ def messages_in(
     """
     listed = value["comments"]
     if not isinstance(listed, list):
-        stated_number = listed if isinstance(listed, int) else 0
+        stated_number = min(listed, MOST_STATED) if isinstance(listed, int) else 0
         lost[MISSING] += max(0, stated_number - len(given))
         listed = list(given)
     messages = [_message(one) for one in (value, *listed)]

@@ -4,6 +4,7 @@ A line that holds no object never ends the reading: its number is given with the
 """
 
 import json
+import os
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -19,8 +20,11 @@ LONGEST = 64 * 2**20
 """Bytes of a line, its end not counted."""
 CHUNK = 1 << 20
 """Bytes read at once."""
-COMPRESSED_CHUNK = 1 << 13
-"""The same for compressed bytes: some of them stand for ten thousand times as many."""
+COMPRESSED_CHUNK = 1 << 9
+"""The same for compressed bytes: Zstandard's can stand for thirty thousand times as many."""
+EXPANSION, ALWAYS_READ = 1000, 64 * 2**20
+"""How many times its size a compressed file may hold, and the bytes that it may hold in any case.
+Code is compressed to a tenth, copies of one line to a hundredth."""
 
 NOT_UTF8 = "line that is not UTF-8"
 NOT_JSON = "line that is not valid JSON"
@@ -30,6 +34,7 @@ TOO_LONG = f"line longer than {LONGEST >> 20} MB"
 SURROGATE = "line with half of a surrogate pair, which is no character"
 ENDS_EARLY = "compressed file ends early"
 DAMAGED = "compressed file is damaged from here on"
+EXPANDS = f"compressed file expands beyond {EXPANSION} times its size: cut off there"
 
 PACKED = (".gz", ".zst")
 """Suffixes of compressed files."""
@@ -114,8 +119,9 @@ def _decompressed(file: Path, magic: re.Pattern[bytes], new: Callable[[], Any]) 
     """
     from zstandard import ZstdError
 
-    decompressor, is_first = new(), True
+    decompressor, is_first, num_bytes = new(), True, 0
     with file.open("rb") as stream:
+        most = max(ALWAYS_READ, EXPANSION * os.fstat(stream.fileno()).st_size)
         while chunk := stream.read(COMPRESSED_CHUNK):
             if is_first and len(chunk) >= 4 and not magic.match(chunk):
                 raise ValueError(
@@ -126,10 +132,14 @@ def _decompressed(file: Path, magic: re.Pattern[bytes], new: Callable[[], Any]) 
                 while chunk := chunk.lstrip(b"\0") if decompressor.eof else chunk:
                     if decompressor.eof:
                         decompressor = new()
-                    yield decompressor.decompress(chunk)
-                    chunk = decompressor.unused_data
+                    content = decompressor.decompress(chunk)
+                    yield from (content[at : at + CHUNK] for at in range(0, len(content), CHUNK))
+                    chunk, num_bytes = decompressor.unused_data, num_bytes + len(content)
             except (zlib.error, ZstdError):
                 yield DAMAGED
+                return
+            if num_bytes > most:
+                yield EXPANDS
                 return
     if not decompressor.eof:
         yield ENDS_EARLY
@@ -146,10 +156,11 @@ def _lines(chunks: Iterable[bytes | str], first: int) -> Iterator[tuple[int, byt
         *ended, rest = chunk.split(b"\n")
         for line in ended:
             size += len(line)
-            yield number, TOO_LONG if size > LONGEST else b"".join([*held, line])
+            whole = b"".join([*held, line]) if held else line
+            yield number, TOO_LONG if size > LONGEST else whole
             number, held, size = number + 1, [], 0
         size += len(rest)
-        if size <= LONGEST:
+        if rest and size <= LONGEST:
             held.append(rest)
     if size:
         yield number, TOO_LONG if size > LONGEST else b"".join(held)
@@ -158,17 +169,14 @@ def _lines(chunks: Iterable[bytes | str], first: int) -> Iterator[tuple[int, byt
 def _parsed(line: bytes) -> dict[str, Any] | str:
     try:
         value = json.loads(line.decode("utf-8"))
+        if _SURROGATES.search(line):
+            json.dumps(value, ensure_ascii=False).encode()
     except UnicodeDecodeError:
         return NOT_UTF8
+    except UnicodeEncodeError:
+        return SURROGATE
     except ValueError:
         return NOT_JSON
     except RecursionError:
         return TOO_DEEP
-    if not isinstance(value, dict):
-        return NOT_OBJECT
-    if _SURROGATES.search(line):
-        try:
-            json.dumps(value, ensure_ascii=False).encode()
-        except UnicodeEncodeError:
-            return SURROGATE
-    return value
+    return value if isinstance(value, dict) else NOT_OBJECT

@@ -112,7 +112,8 @@ def _input(cell: dict[str, Any], lost: Counter[str]) -> Input | str | None:
 
 def _heading(text: str, level: Any) -> str:
     """A heading of layout 3 as the Markdown that Jupyter turns it into."""
-    return f"{'#' * (level if level in range(1, 7) else 1)} {' '.join(text.split())}"
+    depth = level if isinstance(level, int) and level in range(1, 7) else 1
+    return f"{'#' * depth} {' '.join(text.split())}"
 
 
 def _language(metadata: Any, cells: Iterable[dict[str, Any] | None]) -> str | None:

@@ -6,7 +6,7 @@ CSV, ...) and not prose without markup.
 
 from bisect import bisect_left
 from dataclasses import replace
-from functools import cache
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from posixpath import splitext
@@ -101,7 +101,7 @@ def languages_of(path: str) -> tuple[str, ...]:
     return (_languages_of_suffix(suffix) if suffix else ()) or _tagged(name)
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _languages_of_suffix(suffix: str) -> tuple[str, ...]:
     second = LANGUAGE_OF_SUFFIX.get(suffix[1:].lower())
     found = _tagged(f"_{suffix}")

@@ -4,9 +4,8 @@ A table is listed as parts, and each part is read by itself: the parts in their 
 process or in many, give the same rows under the same names.
 """
 
-import glob
-import json
 import os
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -16,19 +15,11 @@ from typing import Any
 from data_formats import columnar, hub_datasets, json_lines
 from data_formats.document import Drop
 from data_formats.json_lines import Found
+from data_formats.table_files import find_tables
 
 Row = tuple[int, dict[str, Any]]
 """A row's number within its file, or within its shard of a dataset, from 1, and its values."""
 
-KINDS = {
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-    ".parquet": "parquet",
-    ".arrow": "arrow",
-    ".feather": "arrow",
-}
-"""By suffix; JSON Lines may have `.gz` or `.zst` behind it."""
 RANGES = {
     "jsonl": json_lines.line_ranges,
     "parquet": columnar.parquet_ranges,
@@ -81,14 +72,22 @@ TablePart = FilePart | DatasetPart
 
 
 def table_parts(
-    path: str | Path, *, repo: str | None = None, part_bytes: int = PART_BYTES
+    path: str | Path,
+    *,
+    repo: str | None = None,
+    part_bytes: int = PART_BYTES,
+    skipped: Counter[str] | None = None,
 ) -> list[FilePart]:
     """The parts of a file, of a folder's files, or of all files that a glob pattern matches.
 
-    A folder may be one that `datasets` saved. `repo` is the folder's name unless given. Raises
+    A folder may be one that `datasets` saved. `repo` is the folder's name unless given. Links are
+    not followed, the path itself aside; what is passed over is counted in `skipped`. Raises
     ValueError where there is no table, or one that cannot be opened.
     """
-    root, files = _files(Path(path).expanduser())
+    passed_over: Counter[str] = Counter()
+    root, files = find_tables(Path(path).expanduser(), passed_over)
+    if skipped is not None:
+        skipped.update(passed_over)
     return [
         FilePart(
             name=_utf8(file.relative_to(root).as_posix()),
@@ -185,66 +184,6 @@ def _opened(part: DatasetPart) -> Any:
     return hub_datasets.opened(
         part.dataset, part.subset, part.data_dir, part.split, part.revision, part.is_streaming
     )
-
-
-def _files(path: Path) -> tuple[Path, list[tuple[Path, str]]]:
-    """A folder, and the tables in or below it with their kinds, in the order of reading."""
-    if path.is_dir():
-        files = _saved(path)
-        if files is None:
-            files = sorted(file for file in path.iterdir() if _kind(file) and file.is_file())
-        if not files:
-            raise ValueError(f"{path}: holds no table ({_suffixes()}); give their folder itself")
-        root = path
-    elif path.is_file():
-        root, files = path.parent, [path]
-    else:
-        matched = map(Path, glob.glob(str(path), recursive=True))  # noqa: PTH207
-        files = sorted(file for file in matched if file.is_file())
-        if not files:
-            raise ValueError(f"{path}: there is no such file; mend the path or the pattern")
-        root = _folder_of_pattern(path)
-    return root, [(file, _checked_kind(file)) for file in files]
-
-
-def _saved(folder: Path) -> list[Path] | None:
-    """The files of a dataset that `save_to_disk` wrote, in its order; None where it is none."""
-    if not hub_datasets.is_saved(folder):
-        return None
-    if (folder / "dataset_dict.json").is_file():
-        splits = json.loads((folder / "dataset_dict.json").read_bytes())["splits"]
-        raise ValueError(f"{folder}: holds several splits; give one: {', '.join(splits)}")
-    state = folder / "state.json"
-    listed = json.loads(state.read_bytes()).get("_data_files")
-    return listed and [folder / Path(one["filename"]).name for one in listed]
-
-
-def _folder_of_pattern(pattern: Path) -> Path:
-    """The longest folder that no wildcard is part of."""
-    return next(one for one in pattern.parents if not glob.has_magic(str(one)))
-
-
-def _kind(file: Path) -> str | None:
-    kind = KINDS.get((file.with_suffix("") if json_lines.is_compressed(file) else file).suffix)
-    return kind if kind == "jsonl" or not json_lines.is_compressed(file) else None
-
-
-def _checked_kind(file: Path) -> str:
-    kind = _kind(file)
-    if kind is None:
-        raise ValueError(f"{file}: is no table that can be read; known are {_suffixes()}")
-    if file.suffix == ".json":
-        with file.open("rb") as stream:
-            head = stream.read(1024).removeprefix(json_lines.BYTE_ORDER_MARK).lstrip()
-        if head.startswith(b"["):
-            raise ValueError(
-                f"{file}: is one JSON array; write one object per line: `jq -c '.[]' FILE`"
-            )
-    return kind
-
-
-def _suffixes() -> str:
-    return f"{', '.join(KINDS)}; JSON Lines also with .gz or .zst behind"
 
 
 def _utf8(name: str) -> str:

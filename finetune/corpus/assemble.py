@@ -23,7 +23,7 @@ from finetune.corpus.store import DocumentWriter, ids_of, iter_documents, places
 from finetune.corpus.summary import CorpusSummary, Tallies
 from finetune.errors import UserError
 from finetune.recipe.schema import Data
-from finetune.run_folder import RunFolder, read_json, read_lines, whole_file, whole_folder
+from finetune.run_folder import RunFolder, read_json, whole_file, whole_folder
 
 MEASURED_ONLY = "measured only: the source's weight is 0"
 
@@ -90,9 +90,10 @@ class Shards:
         return counts
 
     def drops(self) -> Iterator[dict[str, Any]]:
-        """What never became a document of a shard."""
+        """What never became a document of a shard: line by line, there may be millions."""
         for shard in range(self.num_shards):
-            yield from read_lines(self._file(shard, "drops.jsonl"))
+            with self._file(shard, "drops.jsonl").open(encoding="utf-8") as file:
+                yield from map(json.loads, file)
 
     def documents(self) -> Iterator[tuple[int, Document]]:
         for shard, start in enumerate(self.chosen.starts):

@@ -4,9 +4,11 @@ In this order: opt-outs (of the content as it was found), language, licence, fil
 text, personal data. What compares documents with each other comes later, see `choose.py`.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from hashlib import blake2b
 
 from data_formats.dependencies import by_dependency, by_path
@@ -27,6 +29,14 @@ SOURCE_FILES = ("source_code", "repository", "notebook_scripts")
 
 REPOSITORY_NAMES = 0.5
 """Probability that a repository's document names it and its files, as StarCoder2 was trained."""
+
+MAY_BE_PERSONAL = re.compile(r"[@=:]|\d")
+"""Addresses have the first, passwords stand behind the next two, and keys have digits."""
+
+ROW_NUMBER = re.compile(r":\d+(?:#\d+)?\Z")
+"""What tells a row from the others of its file, and a row's documents from each other."""
+
+SAME_PATH = "two files of one path"
 
 ORDERS = {"path": by_path, "dependency": by_dependency}
 
@@ -50,7 +60,10 @@ class Chain:
     def __call__(self, outcomes: Iterable[Outcome], redacted: Counter[str]) -> Iterator[Outcome]:
         """What becomes of each thing that was read; replaced personal data is counted by kind."""
         kept = (one if isinstance(one, Drop) else self._curated(one, redacted) for one in outcomes)
-        return self._together(kept) if self.source.format == "repository" else kept
+        whole = self._together(kept) if self.source.format == "repository" else kept
+        return (
+            replace(one, repo=self._public(one.repo), path=self._public(one.path)) for one in whole
+        )
 
     def _curated(self, document: Document, redacted: Counter[str]) -> Outcome:
         document = self._licensed(document)
@@ -95,23 +108,24 @@ class Chain:
 
     def _together(self, outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         """The files that were kept as documents of whole repositories, behind all drops."""
-        documents: list[Document] = []
+        documents: dict[str, Document] = {}
         for one in outcomes:
             if isinstance(one, Drop):
                 yield one
-            else:
-                documents.append(one)
+            # A folder cannot hold two, but a tree that no checkout made, and names in bytes, can.
+            elif documents.setdefault(one.path, one) is not one:
+                yield dropped(one, SAME_PATH)
         if not documents:
             return
-        first = documents[0]
-        files = [
-            RepositoryFile(self._public(one.path), one.text, one.language) for one in documents
-        ]
+        first = next(iter(documents.values()))
+        files = [RepositoryFile(one.path, one.text, one.language) for one in documents.values()]
+        # Ordered by the names that imports mean, and only then made public: two can be one by that.
+        ordered = ORDERS[self.source.order](files)
         yield from repository_documents(
-            ORDERS[self.source.order](files),
+            (replace(file, path=self._public(file.path)) for file in ordered),
             repo=first.repo,
             revision=first.revision,
-            licence=_joined({one.licence for one in documents}),
+            licence=_joined({one.licence for one in documents.values()}),
             source=first.source,
             max_characters=self.curate.max_characters,
             names=self._has_names(first.repo),
@@ -126,13 +140,20 @@ class Chain:
         """Behind everything that looks at the text: repository, path and stars before the code."""
         if self.source.format != "source_code" or not self.source.header:
             return document
-        repo, path = self._public(document.repo), self._public(document.path)
-        titled = with_header(replace(document, repo=repo, path=path), self.source.header)
-        return replace(titled, repo=document.repo, path=document.path)
+        return with_header(document, self.source.header)
 
     def _public(self, name: str) -> str:
-        """A name that is written into a text: of a person, it may hold the address."""
-        return name if self.curate.personal_data == "keep" else redacted(name)
+        """A name as manifests and headers have it: it may hold a person's address, or a key."""
+        if self.curate.personal_data == "keep":
+            return name
+        row = ROW_NUMBER.search(name)  # by which every row's name would be one of its own
+        end = row.start() if row else len(name)
+        return _public_name(name[:end]) + name[end:]
+
+
+@lru_cache(maxsize=1024)
+def _public_name(name: str) -> str:
+    return redacted(name) if MAY_BE_PERSONAL.search(name) else name
 
 
 def _joined(licences: set[str | None]) -> str | None:

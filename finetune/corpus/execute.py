@@ -11,7 +11,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import wait
 from pathlib import Path
 from threading import Event, Thread
-from traceback import format_exception
+from traceback import format_tb
 from typing import TYPE_CHECKING, Any
 
 from finetune.corpus.pipeline import is_whole, load_plan, steps
@@ -20,6 +20,8 @@ from finetune.errors import Failed, UserError
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
 
+MESSAGE = 8_000
+"""Characters of an error that a process hands on: a pipe holds them without being read."""
 POLL = 0.2
 """Seconds between two looks at what is done."""
 
@@ -27,9 +29,9 @@ POLL = 0.2
 def execute(folder: Path, workers: int) -> None:
     """Write every shard of the plan in `folder` that is not whole yet.
 
-    `workers` processes, 0 for one per core. They change nothing in what is written. Raises whatever
-    a step raises, and Failed where a process was killed; the shards that were finished stay, and
-    the next call goes on from there.
+    `workers` processes, 0 for one per core. They change nothing in what is written. Raises the
+    UserError of a step, and Failed where a process was killed or failed otherwise; the shards that
+    were finished stay, and the next call goes on from there.
     """
     num_shards = len(load_plan(folder).shards)
     left = sum(not is_whole(folder, shard) for shard in range(num_shards))
@@ -89,16 +91,24 @@ def _child(folder: Path, rank: int, tasks: int, errors: Any) -> None:
         run_task(folder, rank, tasks)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+    except UserError as error:
+        errors.put((str(error)[:MESSAGE], None))
+        raise SystemExit(1) from None
     except Exception as error:
-        if not isinstance(error, UserError):  # where it was raised is not pickled with it
-            error.add_note("".join(format_exception(error)))
-        errors.put(error)
+        # Its own words may hold a text of the corpus: its kind and where it arose say enough.
+        errors.put((type(error).__name__, "".join(format_tb(error.__traceback__))[-MESSAGE:]))
         raise SystemExit(1) from None
 
 
 def _failure(process: "SpawnProcess", errors: Any) -> Exception:
     if not errors.empty():
-        error: Exception = errors.get()
+        said, traceback = errors.get()
+        if traceback is None:
+            return UserError(said)
+        error = Failed(
+            f"prepare: a process that read and curated failed with {said}; --traceback shows where"
+        )
+        error.add_note(traceback)
         return error
     code = process.exitcode or 0
     how = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"

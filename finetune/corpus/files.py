@@ -3,13 +3,23 @@
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from data_formats.document import Document, Drop
-from data_formats.git import Repository, TreeFile, kind_reason, open_repository, read_files
+from data_formats.git import (
+    DAMAGED,
+    Repository,
+    TreeFile,
+    kind_reason,
+    open_repository,
+    read_files,
+    size_reason,
+)
+from data_formats.git_objects import Objects
 from data_formats.source_code import decode_source
 from finetune.corpus import filters
 from finetune.corpus.globs import matcher
@@ -25,7 +35,7 @@ from finetune.corpus.locate import (
 )
 from finetune.corpus.packages import STDLIB
 from finetune.corpus.reader import Reader
-from finetune.errors import UserError
+from finetune.errors import Failed, UserError
 from finetune.recipe.schema import Source
 
 if TYPE_CHECKING:
@@ -41,10 +51,11 @@ def list_files(source: Source, index: int) -> Reader:
         return Folder(source, index, locate(source))
     if source.path is None:
         raise UserError("revision: is of a git repository; give its folder as `path`")
-    repository = open_repository(Path(source.path))
-    commit = repository.resolve(source.revision)
     skipped: Counter[str] = Counter()
-    files = tuple(_chosen(source, repository.files(commit), skipped))
+    with told():
+        repository = open_repository(Path(source.path))
+        commit = repository.resolve(source.revision)
+        files = tuple(_chosen(source, repository.files(commit), skipped))
     if not files:
         counts = ", ".join(f"{reason}: {count}" for reason, count in skipped.most_common())
         raise UserError(
@@ -134,7 +145,8 @@ class Tree:
         return [one.size or 0 for one in self.files]
 
     def read(self, works: Sequence[TreeFile], left_out: Counter[str]) -> Iterator[Document | Drop]:
-        for one in read_files(self.repository, works, repo=self.repo, max_bytes=MAX_BYTES):
+        files = read_files(self.repository, works, repo=self.repo, max_bytes=MAX_BYTES)
+        for one in each_told(files):
             if isinstance(one, Drop):
                 yield one
                 continue
@@ -157,13 +169,43 @@ def licences_at(repository: Repository, commit: str) -> "LicenceTree":
     """What the folders of a commit state."""
     from finetune.corpus.licensing import licence_tree
 
-    files = {
-        one.path: one.object_id
-        for one in repository.files(commit)
-        if one.kind == "file" and one.size is not None and one.size <= MAX_BYTES
-    }
-    with repository.objects() as objects:
-        return licence_tree(files, lambda path, size: objects.content(files[path])[:size])
+    with told(), repository.objects() as objects:
+        files = {one.path: one for one in repository.files(commit) if one.kind == "file"}
+        return licence_tree(files, partial(_beginning, objects, files))
+
+
+def _beginning(objects: Objects, files: Mapping[str, TreeFile], path: str, size: int) -> bytes:
+    """The first `size` bytes of a file of a commit. Raises OSError where it cannot be read: what a
+    licence file says that is there is then unknown, and not what a folder above it says."""
+    file = files[path]
+    content = None
+    if file.size is not None and file.size <= MAX_BYTES:
+        content = objects.content(file.object_id)
+    if content is None:
+        raise OSError(f"{path}: {size_reason(file.size, MAX_BYTES) or DAMAGED}")
+    return content[:size]
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What git could not do is a sentence: of the user's, or of a run that came to a bad end."""
+    try:
+        yield
+    except (UserError, UnicodeError):
+        raise
+    except ChildProcessError as error:
+        raise Failed(str(error)) from error
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+T = TypeVar("T")
+
+
+def each_told(read: Iterator[T]) -> Iterator[T]:
+    """What git reads, one by one."""
+    with told():
+        yield from read
 
 
 def _chosen(source: Source, files: Iterator[TreeFile], skipped: Counter[str]) -> Iterator[TreeFile]:

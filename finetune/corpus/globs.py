@@ -6,6 +6,7 @@ matched against the whole path: `*.py` means the top folder's files, `**/*.py` t
 
 import re
 from collections.abc import Callable, Iterable
+from itertools import groupby
 
 WILDCARDS = frozenset("*?[")
 
@@ -33,31 +34,65 @@ def _agree(pattern: str, folder: str) -> bool:
 
 
 def translate(pattern: str) -> str:
-    """The regular expression of a pattern; one that ends in `/` means all that lies below."""
+    """The regular expression of a pattern; one that ends in `/` means all that lies below.
+
+    What stands between two `**`, or between two `*` of a folder's name, is taken where it first
+    fits and nowhere else: if the rest does not match from there, it does from no later place.
+    Without that the time grows with a power of the path's length.
+    """
     if pattern.endswith("/"):
         pattern += "**"
     parts = pattern.removeprefix("./").split("/")
-    last = len(parts) - 1
-    return "(?s:" + "".join(_part(part, at == last) for at, part in enumerate(parts)) + ")"
-
-
-def _part(part: str, is_last: bool) -> str:
-    if part == "**":
-        return ".+" if is_last else "(?:[^/]+/)*"
-    return _within_folder(part) + ("" if is_last else "/")
+    runs = [list(run) for is_span, run in groupby(parts, key="**".__eq__) if not is_span]
+    begins, ends = parts[0] == "**", parts[-1] == "**"
+    expression = ""
+    for at, run in enumerate(runs):
+        is_last = at == len(runs) - 1
+        names = "/".join(map(_within_folder, run)) + ("" if is_last and not ends else "/")
+        if at == 0 and not begins:
+            expression += names
+        elif is_last and not ends:
+            expression += f"(?:[^/]+/)*{names}"
+        else:
+            expression += f"(?>(?:[^/]+/)*?{names})"
+    return f"(?s:{expression}{'.+' if ends else ''})"
 
 
 def _within_folder(part: str) -> str:
-    pieces = re.split(r"(\*+|\?|\[!?\]?[^\]]*\])", part)
-    return "".join(_piece(piece) for piece in pieces)
+    pieces = [piece for piece in re.split(r"(\*+|\?|\[!?\]?[^\]]*\])", part) if piece]
+    runs = [list(run) for is_star, run in groupby(pieces, key=_is_star) if not is_star]
+    begins, ends = _is_star(part[:1]), _is_star(part[-1:])
+    expression = ""
+    for at, run in enumerate(runs):
+        fixed, is_last = "".join(map(_piece, run)), at == len(runs) - 1
+        if at == 0 and not begins:
+            expression += fixed
+        elif is_last and not ends:
+            expression += f"[^/]*{fixed}"
+        else:
+            expression += f"(?>[^/]*?{fixed})"
+    return expression + ("[^/]*" if ends else "")
+
+
+def _is_star(piece: str) -> bool:
+    return piece.startswith("*")
 
 
 def _piece(piece: str) -> str:
-    if piece.startswith("*"):
-        return "[^/]*"
     if piece == "?":
         return "[^/]"
     if len(piece) > 2 and piece.startswith("[") and piece.endswith("]"):
         inner = re.sub(r"([\\\[\]^&~|])", r"\\\1", piece[1:-1].removeprefix("!"))
-        return f"[^/{inner}]" if piece.startswith("[!") else f"(?!/)[{inner}]"
+        expression = f"[^/{inner}]" if piece.startswith("[!") else f"(?!/)[{inner}]"
+        if _is_valid(expression):
+            return expression
     return re.escape(piece)
+
+
+def _is_valid(expression: str) -> bool:
+    """A range that ends before it begins is none: the shell takes it for plain characters too."""
+    try:
+        re.compile(expression)
+    except re.error:
+        return False
+    return True

@@ -28,7 +28,7 @@ from functools import lru_cache, partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from loguru import logger
@@ -38,6 +38,7 @@ from finetune.corpus.chain import Chain, Outcome
 from finetune.corpus.minhash import UNCOMPARED, Sketch, Sketches, sketch
 from finetune.corpus.reader import Reader
 from finetune.corpus.store import write_documents
+from finetune.errors import UserError
 from finetune.run_folder import write_text
 
 # Where a step fails, datatrove logs the values of its variables: texts, and what is secret in them.
@@ -148,8 +149,14 @@ class Read:
     ) -> Iterator[tuple[int, Outcome]]:
         for one in slices:
             reader = plan.readers[one.source]
-            for outcome in reader.read(reader.works[one.first : one.last], left_out):
-                yield one.source, outcome
+            try:
+                for outcome in reader.read(reader.works[one.first : one.last], left_out):
+                    yield one.source, outcome
+            except ValueError as error:
+                if type(error) is not ValueError:
+                    raise
+                # The formats' own message: where, what, how to mend it.
+                raise UserError(str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -184,15 +191,14 @@ class Written:
             yield shard.number
 
     def _write(self, plan: Plan, shard: Shard) -> None:
-        drops: list[Drop] = []
         digests: list[tuple[bytes, int]] = []
         sketches: list[Sketch] = []
         redacted: list[tuple[int, dict[str, int]]] = []
 
-        def documents() -> Iterator[Document]:
+        def documents(drops: IO[str]) -> Iterator[Document]:
             for source, one in shard.outcomes:
                 if isinstance(one, Drop):
-                    drops.append(one)
+                    drops.write(json.dumps(vars(one), ensure_ascii=False) + "\n")
                     continue
                 if shard.redacted:  # of a repository's files it goes with the first document
                     redacted.append((len(digests), dict(shard.redacted)))
@@ -207,11 +213,8 @@ class Written:
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir()
         file = partial(shard_file, aside, shard.number)
-        write_documents(file("parquet"), documents())
-        file("drops.jsonl").write_text(
-            "".join(json.dumps(vars(drop), ensure_ascii=False) + "\n" for drop in drops),
-            encoding="utf-8",
-        )
+        with file("drops.jsonl").open("w", encoding="utf-8", newline="\n") as drops:
+            write_documents(file("parquet"), documents(drops))
         Sketches.of(sketches).save(shard_stem(aside, shard.number))
         np.save(file("digests.npy"), np.array(digests, dtype=DIGEST))
         counts = {"redacted": redacted, "left_out": shard.left_out}

@@ -96,7 +96,7 @@ def plan_shards(
     for other in parent.glob(".prepare-*"):
         if other != folder:
             shutil.rmtree(other)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # a plan is a pickle: nobody else's
     chains = tuple(
         Chain(source, data.curate, reader.licences(), reader.stated, opt_out, contamination)
         for source, reader in zip(data.sources, readers, strict=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from data_formats.document import Document, Drop
 from data_formats.hub_datasets import is_saved
 from data_formats.json_lines import PACKED
-from data_formats.tables import KINDS
+from data_formats.table_files import KINDS
 from finetune.errors import UserError
 from finetune.recipe.schema import Source
 

@@ -1,11 +1,12 @@
 """What a row of each format is: which columns it needs, and the documents it makes."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from data_formats.columns import check_columns, resolve_columns, stated
+from data_formats.columns import resolve_columns, stated
 from data_formats.document import Document, Drop
 from data_formats.source_code import LANGUAGE_OF_TAG, LANGUAGES, language_of
 from finetune.recipe.schema import Source
@@ -82,7 +83,7 @@ def _code(row: Row, columns: Columns, here: RowPlace) -> Iterator[Document | Dro
     values = {field: row.get(column) for field, column in columns.items()}
     path = stated(values, "path") or here.path
     repo = stated(values, "repo") or here.repo
-    text, stars = values["text"], values.get("stars")
+    text = values["text"]
     if not isinstance(text, str):
         yield Drop(path=here.path, repo=repo, reason="a row without text")
         return
@@ -97,8 +98,15 @@ def _code(row: Row, columns: Columns, here: RowPlace) -> Iterator[Document | Dro
         language=language,
         licence=stated(values, "licence"),
         source=here.index,
-        stars=int(stars) if isinstance(stars, int | float) and stars >= 0 else None,
+        stars=_stars(values.get("stars")),
     )
+
+
+def _stars(value: Any) -> int | None:
+    """A count that a column of 64 bits can hold."""
+    if not isinstance(value, int | float) or not math.isfinite(value) or not 0 <= value < 2**63:
+        return None
+    return int(value)
 
 
 def _language(path: str, given: str | None, wanted: str | None) -> str | None:
@@ -125,11 +133,6 @@ def _notebook(row: Row, columns: Columns, here: RowPlace) -> Iterator[Document |
         source=here.index,
         left_out=here.left_out,
     )
-
-
-def commit_columns(available: Sequence[str], named: Columns, where: str) -> dict[str, str]:
-    check_columns(available, named, where)
-    return {**{name: name for name in available}, **named}
 
 
 def _commit(row: Row, columns: Columns, here: RowPlace) -> Iterator[Document | Drop]:
@@ -185,6 +188,12 @@ def _issue_columns(available: Sequence[str], named: Columns, where: str) -> dict
     return issue_columns(available, named, where)
 
 
+def _commit_columns(available: Sequence[str], named: Columns, where: str) -> dict[str, str]:
+    from data_formats.git_commits import commit_columns
+
+    return commit_columns(available, named, where)
+
+
 def _instruction_columns(available: Sequence[str], named: Columns, where: str) -> dict[str, str]:
     from data_formats.instructions import instruction_columns
 
@@ -201,8 +210,8 @@ ROW_FORMATS = {
     "source_code": RowFormat(code_columns, _code),
     "notebooks": RowFormat(code_columns, _notebook),
     "notebook_scripts": RowFormat(code_columns, _notebook),
-    "git_commits": RowFormat(commit_columns, _commit),
-    "commit_instructions": RowFormat(commit_columns, _commit),
+    "git_commits": RowFormat(_commit_columns, _commit),
+    "commit_instructions": RowFormat(_commit_columns, _commit),
     "github_issues": RowFormat(_issue_columns, _issue, reads_all=True),
     "instructions": RowFormat(_instruction_columns, _instruction),
     "chat": RowFormat(_chat_columns, _chat),

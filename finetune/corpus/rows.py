@@ -1,8 +1,8 @@
 """Sources that are rows: of JSON Lines, Parquet or Arrow files, or of a dataset on the Hub."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,9 @@ def list_rows(source: Source, index: int) -> Reader:
     """The parts of a table; its columns are looked at, no row is read.
 
     Raises UserError for a format that has no rows, ValueError where the table or a named column is
-    not there.
+    not there, or one that is read stands twice.
     """
+    skipped: Counter[str] = Counter()
     if source.format not in ROW_FORMATS:
         known = ", ".join(ROW_FORMATS)
         raise UserError(f"{source.format} are not read from rows; what is: {known}")
@@ -43,12 +44,26 @@ def list_rows(source: Source, index: int) -> Reader:
         )
         where = f"dataset: {source.dataset}"
     else:
-        parts = table_parts(source.path or "", repo=source.repo, part_bytes=PART_BYTES)
+        parts = table_parts(
+            source.path or "", repo=source.repo, part_bytes=PART_BYTES, skipped=skipped
+        )
         where = f"path: {source.path}"
-    available = list(dict.fromkeys(name for part in _sample(parts) for name in columns_of(part)))
-    columns = ROW_FORMATS[source.format].columns(available, source.columns, where)
+    form = ROW_FORMATS[source.format]
+    tables = {part.name: columns_of(part) for part in _sample(parts)}
+    available = list(dict.fromkeys(name for names in tables.values() for name in names))
+    columns = form.columns(available, source.columns, where)
+    _refuse_twice(tables, available if form.reads_all else columns.values(), where)
     has_comments = source.format == "github_issues" and COMMENT_KEY in available
-    return Rows(source, index, tuple(parts), columns, has_comments)
+    return Rows(source, index, tuple(parts), columns, has_comments, dict(skipped))
+
+
+def _refuse_twice(tables: Mapping[str, Sequence[str]], wanted: Collection[str], where: str) -> None:
+    for table, names in tables.items():
+        for column in wanted:
+            if names.count(column) > 1:
+                raise ValueError(
+                    f"{where}: {table} has the column `{column}` twice; rename one of them"
+                )
 
 
 def _sample(parts: Sequence[TablePart]) -> Sequence[TablePart]:
@@ -71,6 +86,7 @@ class Rows:
     columns: Mapping[str, str]
     has_comments: bool = False
     """Whether comments of issues are rows of their own."""
+    skipped: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def repo(self) -> str:
@@ -79,10 +95,6 @@ class Rows:
     @property
     def stated(self) -> str | None:
         return self.source.licence
-
-    @property
-    def skipped(self) -> Mapping[str, int]:
-        return {}
 
     def sizes(self) -> list[int]:
         return [_size_of(part) for part in self.works]
@@ -99,7 +111,7 @@ class Rows:
                     yield row
                     continue
                 number, values = row
-                if self.has_comments and COMMENT_KEY in values:
+                if self.has_comments and _is_comment(values):
                     continue  # part of its issue
                 at = place(part, number)
                 here = RowPlace(self.source, self.index, at, self.repo, comments, left_out)
@@ -116,11 +128,17 @@ class Rows:
             return {}, 0
         from data_formats.github_issues import comments_by_issue
 
-        read = (row for part in self.works for row in read_part(part))
-        rows = [row[1] for row in read if not isinstance(row, Drop)]
-        comments = comments_by_issue(row for row in rows if COMMENT_KEY in row)
-        issues = {row.get("url") for row in rows if COMMENT_KEY not in row}
-        return comments, sum(len(mine) for url, mine in comments.items() if url not in issues)
+        comments: list[Mapping[str, Any]] = []
+        issues: set[str] = set()
+        for row in (row for part in self.works for row in read_part(part)):
+            if isinstance(row, Drop):
+                continue  # told where its part is read
+            if _is_comment(row[1]):
+                comments.append(row[1])
+            elif isinstance(row[1].get("url"), str):
+                issues.add(row[1]["url"])
+        found = comments_by_issue(comments)
+        return found, sum(len(mine) for url, mine in found.items() if url not in issues)
 
     def _known(self, found: Document | Drop) -> Document | Drop:
         """Under the name that the recipe gives, where it gives one."""
@@ -134,6 +152,10 @@ class Rows:
 
     def words(self) -> str:
         return f"{self.repo}: {len(self.works)} parts of rows"
+
+
+def _is_comment(values: Mapping[str, Any]) -> bool:
+    return isinstance(values.get(COMMENT_KEY), str)
 
 
 def _size_of(part: TablePart) -> int:

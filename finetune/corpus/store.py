@@ -9,6 +9,7 @@ from data_formats.document import Document, Mark
 
 # Row groups of so many characters: large enough to compress, small enough to hold a few in memory.
 BATCH_CHARACTERS = 1 << 24
+BATCH_DOCUMENTS = 1 << 14
 COLUMNS = (
     "id",
     "text",
@@ -49,7 +50,7 @@ class DocumentWriter:
     def write(self, document: Document) -> None:
         self._batch.append(document)
         self._characters += len(document.text)
-        if self._characters >= BATCH_CHARACTERS:
+        if self._characters >= BATCH_CHARACTERS or len(self._batch) >= BATCH_DOCUMENTS:
             self._flush()
 
     def _flush(self) -> None:

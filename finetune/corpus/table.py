@@ -8,6 +8,7 @@ from finetune.corpus.summary import CorpusSummary, Tally
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
     from rich.table import Table
+    from rich.text import Text
 
 MOST_ROWS = 12
 """Of languages, licences or reasons; the rest is counted in one row."""
@@ -19,6 +20,7 @@ def summary_table(summary: CorpusSummary, tokens: Tokens | None) -> "Group":
     """Kept by language and licence, with tokens where they were counted; dropped and changed."""
     from rich.console import Group
 
+    # Names of languages may come from the corpus: no cell is markup.
     tables: list[RenderableType] = [
         _kept("Language", summary.languages, tokens["languages"] if tokens else None),
         _kept("Licence", summary.licences, tokens["licences"] if tokens else None),
@@ -41,7 +43,7 @@ def _kept(
     train, holdout = tallies["train"], tallies["holdout"]
     names = list(dict.fromkeys([*train, *holdout]))
     for name in names[:MOST_ROWS]:
-        table.add_row(name, *_cells([name], train, holdout, tokens))
+        table.add_row(_plain(name), *_cells([name], train, holdout, tokens))
     if len(names) > MOST_ROWS:
         rest = names[MOST_ROWS:]
         table.add_row(f"{len(rest)} more", *_cells(rest, train, holdout, tokens))
@@ -68,11 +70,17 @@ def _counted(what: str, unit: str, counts: Mapping[str, int]) -> "Table":
     table = _table(what, unit)
     ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
     for name, count in ordered[:MOST_ROWS]:
-        table.add_row(name, f"{count:,}")
+        table.add_row(_plain(name), f"{count:,}")
     if len(ordered) > MOST_ROWS:
         rest = sum(count for _, count in ordered[MOST_ROWS:])
         table.add_row(f"{len(ordered) - MOST_ROWS} more", f"{rest:,}")
     return table
+
+
+def _plain(name: str) -> "Text":
+    from rich.text import Text
+
+    return Text(name)
 
 
 def _table(what: str, *columns: str) -> "Table":

@@ -6,7 +6,6 @@ Python is parsed by the standard library's `ast`, other languages by tree-sitter
 
 import ast
 import re
-import warnings
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
@@ -17,6 +16,7 @@ from itertools import accumulate
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from data_formats.python_syntax import parse_python
 from finetune.grammars import GRAMMARS, is_installed
 
 if TYPE_CHECKING:
@@ -193,9 +193,7 @@ def _parse_python(text: str) -> Tree | None:
     # `ast` takes no byte order mark. A form feed is blank, and as many code points long.
     source = "\f" + text[1:] if text.startswith("\ufeff") else text
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about the text's own escapes and comparisons
-            module = ast.parse(source)
+        module = parse_python(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     data = source.encode()

@@ -31,6 +31,10 @@ PASSAGES = Scheme(k=50, window=51)
 """100 characters in a row are found with certainty."""
 BATCH = 1 << 18
 """Fingerprints set or looked up at once."""
+MOST_HASHES = 64
+"""Places of an item, one for each halving of the rate; more would only take memory."""
+MOST_HEADER = 4096
+"""Bytes of a filter's first line."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ def write_bloom(corpus: Path, file: Path, rate: float = 1e-4) -> int:
     """
     if not 0 < rate < 1:
         raise UserError(f"rate {rate}: the share of false positives lies between 0 and 1")
+    if rate < 2.0**-MOST_HASHES:
+        raise UserError(f"rate {rate}: is too small to be told; give 1e-19 or more")
     hashes = _distinct(corpus)
     # The textbook optimum: bits per item, then hashes per bit.
     num_bits = max(64, math.ceil(-len(hashes) * math.log(rate) / math.log(2) ** 2))
@@ -129,17 +135,30 @@ def _bit(places: NDArray[np.uint64]) -> NDArray[np.uint8]:
 
 
 def _read(file: Path) -> tuple[dict[str, Any], NDArray[np.uint8]]:
+    """The header and the bits of a filter that was fetched from anywhere."""
     content = file.read_bytes()
-    line, _, bits = content.partition(b"\n")
+    end = content.find(b"\n", 0, MOST_HEADER)
     wanted = {"format": FORMAT, "k": PASSAGES.k, "window": PASSAGES.window}
     try:
-        header = json.loads(line)
-        is_ours = {key: header[key] for key in wanted} == wanted
-        is_whole = len(bits) == (header["bits"] + 7) // 8
-    except (ValueError, TypeError, KeyError):
-        is_ours = is_whole = False
-    if not is_ours:
+        header = json.loads(content[: max(end, 0)])
+    except (ValueError, RecursionError):
+        header = None
+    if not isinstance(header, dict) or {key: header.get(key) for key in wanted} != wanted:
         raise UserError(f"{file}: no training index, or one of another version")
-    if not is_whole:
+    bits = np.frombuffer(content, np.uint8, offset=end + 1)
+    if not (_is_sound(header) and len(bits) == (header["bits"] + 7) // 8):
         raise UserError(f"{file}: cut off or altered; fetch it again")
-    return header, np.frombuffer(bits, np.uint8)
+    return header, bits
+
+
+def _is_sound(header: dict[str, Any]) -> bool:
+    """Whether the numbers of a header are such as `write_bloom` writes."""
+    bits, hashes, rate = (header.get(key) for key in ("bits", "hashes", "rate"))
+    return (
+        type(bits) is int
+        and bits > 0
+        and type(hashes) is int
+        and 0 < hashes <= MOST_HASHES
+        and type(rate) is float
+        and 0 < rate < 1
+    )

@@ -32,8 +32,9 @@ def test_no_documents_come_back_as_none(tmp_path):
     assert read_documents(tmp_path / "a.parquet") == []
 
 
-def test_batches_do_not_change_the_order(tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "BATCH_CHARACTERS", 1)
+@pytest.mark.parametrize("limit", ["BATCH_CHARACTERS", "BATCH_DOCUMENTS"])
+def test_batches_do_not_change_the_order(tmp_path, monkeypatch, limit):
+    monkeypatch.setattr(store, limit, 1)
     write_documents(tmp_path / "a.parquet", DOCUMENTS)
     assert pq.ParquetFile(tmp_path / "a.parquet").num_row_groups == 3
     assert list(iter_documents(tmp_path / "a.parquet")) == DOCUMENTS

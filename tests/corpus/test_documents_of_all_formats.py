@@ -1,10 +1,13 @@
 """Documents with headers, marks and rows, through the stages that were made for plain files."""
 
 import json
+import os
+import subprocess
 
 import pytest
 
 from data_formats.document import Document, Mark, Sentinel, compose
+from data_formats.repository import repository_files
 from data_formats.source_code import with_header
 from finetune.corpus import open_source, read_documents
 from finetune.corpus.holdout import group_of
@@ -149,6 +152,81 @@ def test_a_repository_beside_its_own_files_is_refused(tmp_path):
     recipe = data({"path": path}, {"path": path, "format": "repository"})
     with pytest.raises(UserError, match="lib is read as a repository and as source_code"):
         prepare_corpus(recipe, RunFolder(tmp_path / "run"))
+
+
+def repositories(path, run, **keys):
+    """The files of each document of a repository, as (path, code), and the reasons of drops."""
+    source = {"path": str(path), "format": "repository", "header": 1.0, **keys}
+    beside = {f"x{at}.py": f"x = {at}\n".encode() for at in range(4)}
+    recipe = data(source, {"path": str(write(path.parent / "beside", beside))}, holdout=0.3)
+    prepare_corpus(recipe, run)
+    corpora = [*read_documents(run.train_corpus), *read_documents(run.holdout_corpus)]
+    found = [repository_files(one) for one in corpora if one.path == "."]
+    return found, [line["reason"] for line in read_lines(run.drops)]
+
+
+def test_files_whose_names_are_one_without_the_addresses_in_them_are_both_kept(tmp_path):
+    files = {
+        "bob@acme.com.py": b"import m\n",
+        "alice@acme.com.py": b"import n\n",
+        "m.py": b"m = 1\n",
+        "n.py": b"n = 1\n",
+    }
+    root = write(tmp_path / "lib", files)
+    found, _ = repositories(root, RunFolder(tmp_path / "run"), order="dependency")
+    assert found == [
+        [
+            ("n.py", "n = 1\n"),
+            ("<EMAIL>", "import n\n"),
+            ("m.py", "m = 1\n"),
+            ("<EMAIL>", "import m\n"),
+        ]
+    ]
+
+
+def test_of_two_files_of_one_path_the_second_is_dropped(tmp_path):
+    """A name that is not UTF-8 beside the name that stands for it."""
+    root = write(tmp_path / "lib", {"\\xff.py": b"x = 1\n", "a.py": b"a = 1\n"})
+    (root / os.fsdecode(b"\xff.py")).write_bytes(b"y = 1\n")
+    found, reasons = repositories(root, RunFolder(tmp_path / "run"))
+    ((first, second),) = found
+    assert second == ("a.py", "a = 1\n")
+    assert first in [("\\xff.py", "x = 1\n"), ("\\xff.py", "y = 1\n")]
+    assert reasons == ["two files of one path"]
+
+
+def test_a_tree_that_names_a_file_twice_gives_the_first(tmp_path):
+    (tmp_path / "lib").mkdir()
+    path = repository_of(tmp_path / "lib")
+    blobs = [
+        subprocess.run(
+            ["git", "-C", path, "hash-object", "-w", "--stdin"],
+            input=content,
+            capture_output=True,
+            check=True,
+        ).stdout.strip()
+        for content in (b"one = 1\n", b"two = 2\n")
+    ]
+    entries = b"".join(b"100644 a.py\0" + bytes.fromhex(one.decode()) for one in blobs)
+    command = ["git", "-C", path, "hash-object", "-w", "-t", "tree", "--literally", "--stdin"]
+    done = subprocess.run(command, input=entries, capture_output=True, check=True)
+    commit_of = [
+        "git",
+        "-C",
+        path,
+        "-c",
+        "user.name=A",
+        "-c",
+        "user.email=a@b.c",
+        "commit-tree",
+        done.stdout.decode().strip(),
+        "-m",
+        "y",
+    ]
+    sha = subprocess.run(commit_of, capture_output=True, check=True).stdout.decode().strip()
+    found, reasons = repositories(tmp_path / "lib", RunFolder(tmp_path / "run"), revision=sha)
+    assert found == [[("a.py", "one = 1\n")]]
+    assert reasons == ["two files of one path"]
 
 
 def test_a_header_holds_no_address(tmp_path):

@@ -1,5 +1,8 @@
 """Patterns over relative paths."""
 
+import random
+from collections import Counter
+
 import pytest
 
 from finetune.corpus.globs import matcher, may_match_below
@@ -65,3 +68,58 @@ def test_no_pattern_matches_nothing():
 )
 def test_a_folder_is_entered_where_a_pattern_may_match_below(pattern, folder, may):
     assert may_match_below([pattern], folder) is may
+
+
+def plainly(pattern, path):
+    """The same by trying everything, folder by folder."""
+    if not pattern:
+        return not path
+    first, *rest = pattern
+    if first == "**":
+        low = 0 if rest else 1
+        return any(plainly(rest, path[at:]) for at in range(low, len(path) + 1))
+    return bool(path) and within(first, path[0]) and plainly(rest, path[1:])
+
+
+def within(pattern, name):
+    if not pattern:
+        return not name
+    if pattern[0] == "*":
+        return any(within(pattern[1:], name[at:]) for at in range(len(name) + 1))
+    return bool(name) and pattern[0] in (name[0], "?") and within(pattern[1:], name[1:])
+
+
+def test_patterns_match_what_trying_everything_finds():
+    draw = random.Random(0)
+    found = Counter()
+    for _ in range(4000):
+        parts = [
+            draw.choice(["**", "".join(draw.choices("ab*?", k=draw.randint(1, 4)))])
+            for _ in range(draw.randint(1, 5))
+        ]
+        parts = [one for one in parts if one == "**" or "**" not in one] or ["a"]
+        path = [
+            "".join(draw.choices("ab", k=draw.randint(1, 4))) for _ in range(draw.randint(1, 5))
+        ]
+        expected = plainly(parts, path)
+        assert matcher(["/".join(parts)])("/".join(path)) is expected, (parts, path)
+        found[expected] += 1
+    assert min(found.values()) > 500
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        ("**/" * 30 + "zz", "a/" * 60 + "a"),
+        ("**/a/" * 30 + "zz", "a/" * 60 + "a"),
+        ("*a" * 30 + "z", "a" * 200 + ".py"),
+        ("**/*a*a*a*a/" * 10 + "z", "aaaaaaaaaaaaaaaa/" * 30 + "y"),
+    ],
+)
+def test_a_pattern_of_many_wildcards_is_answered(pattern, path):
+    assert not matcher([pattern])(path)
+
+
+def test_a_range_that_is_none_stands_for_its_characters():
+    assert matcher(["[z-a].py"])("[z-a].py")
+    assert not matcher(["[z-a].py"])("z.py")

@@ -145,3 +145,26 @@ def test_pointers_vague_names_and_strings_in_code_state_nothing(text):
 def test_the_head_ends_where_code_begins():
     text = "\ufeff<?php\n/* one\n two */\n\n// three\ncode();\n// four\n"
     assert head_comment(text) == "/* one\n two */\n// three"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "# license:" + " " * 15_000 + "x" * 70,
+        "# licensed under" + " " * 15_000 + "x",
+        "# licensed under" + "\t\n#" * 5_000 + "x",
+        "# license: " + "x " * 7_000,
+    ],
+)
+def test_a_head_of_many_blanks_is_read(line):
+    assert header_licence(f"{line}\ncode()\n") is None
+
+
+def test_more_licences_than_can_be_read_are_not_none():
+    names = ["MIT", "ISC", "0BSD", "Zlib", "BSL-1.0"]
+    lines = [
+        f"# SPDX-License-Identifier: {one} AND {two} AND LicenseRef-{number}\n"
+        for number, one in enumerate(names * 4)
+        for two in names
+    ]
+    assert header_licence("".join(lines)) == "LicenseRef-unrecognised"

@@ -103,3 +103,24 @@ def test_metadata_files_state_licences(name, content, licence):
 
 def test_other_files_are_no_metadata():
     assert not any(map(is_metadata, ["setup.txt", "main.py", "package-lock.json"]))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("x.gemspec", b"\n" * 900_000),
+        ("setup.cfg", b"[metadata]\nlicense=" + b"a\n" * 450_000),
+        ("setup.cfg", b"[metadata]\nlicense=MIT\n" + b" a\n" * 300_000),
+    ],
+)
+def test_a_large_file_of_no_sense_is_read(name, content):
+    assert stated_in(name, content) in (None, "LicenseRef-unrecognised")
+
+
+def test_a_value_of_several_lines_in_setup_cfg_is_read():
+    content = b"[options]\nlicense = GPL\n[metadata]\n# c\nLicense: MIT\nclassifiers =\n  A\n  B\n"
+    assert stated_in("setup.cfg", content) == "MIT"
+
+
+def test_a_literal_that_cannot_be_made_states_nothing():
+    assert stated_in("setup.py", b"setup(name='x', license={[]})\n") is None

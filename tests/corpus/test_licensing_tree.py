@@ -1,5 +1,6 @@
 """The nearest folder that states a licence governs, and a file's own header comes before it."""
 
+import json
 import pickle
 
 import pytest
@@ -154,3 +155,23 @@ def test_the_recipe_speaks_where_the_root_is_unclear_and_not_for_folders_below()
 def test_a_tree_travels_to_other_processes():
     tree = tree_of({"LICENSE": MIT, "REUSE.toml": ""})
     assert pickle.loads(pickle.dumps(tree)) == tree
+
+
+def annotations(*patterns):
+    made = 'version = 1\n[[annotations]]\nSPDX-License-Identifier = "ISC"\npath = {}\n'
+    return made.format(json.dumps(list(patterns)))
+
+
+def test_a_pattern_with_a_range_that_is_none_ends_nothing():
+    tree = tree_of({"LICENSE": MIT, "REUSE.toml": annotations("[z-a].py", "b.py")})
+    assert (tree.of("a.py"), tree.of("b.py")) == ("MIT", "ISC")
+
+
+@pytest.mark.parametrize("text", ["a=" + "[" * 5000, "a=" + "9" * 5000])
+def test_annotations_that_cannot_be_parsed_state_nothing(text):
+    assert tree_of({"LICENSE": MIT, "REUSE.toml": text}).of("a.py") == "MIT"
+
+
+def test_more_patterns_than_can_be_tried_leave_nothing_recognised():
+    many = annotations(*(f"f{number}.py" for number in range(2001)))
+    assert tree_of({"LICENSE": MIT, "REUSE.toml": many}).of("a.py") == "LicenseRef-unrecognised"

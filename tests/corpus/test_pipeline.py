@@ -254,6 +254,21 @@ if __name__ == "__main__":
 """
 
 
+def test_an_error_of_a_process_says_where_and_shows_no_text(folder, tmp_path):
+    """Its own words may be as long as a document: a pipe holds 64 KB."""
+    script = RAISING.replace('UserError("one message")', "ValueError(document.text * 10_000)")
+    script = script.replace("except UserError as", "except Exception as")
+    (folder / "m00.py").write_text(code(0) + "# SECRET-OF-THE-CORPUS\n")
+    done = run_script(
+        script + "        print(error.__notes__)\n",
+        planned(data_of(folder), tmp_path / "run"),
+        tmp_path,
+    )
+    assert "a process that read and curated failed with ValueError" in done.stdout
+    assert "in fail" in done.stdout
+    assert "SECRET-OF-THE-CORPUS" not in done.stdout + done.stderr
+
+
 def test_what_a_step_raises_in_a_process_is_raised_here(folder, tmp_path):
     done = run_script(RAISING, planned(data_of(folder), tmp_path / "run"), tmp_path)
     assert (done.stdout, done.stderr) == ("caught: one message\n", "")

@@ -224,6 +224,37 @@ def test_pairs_that_were_too_many_to_compare_are_told(tmp_path):
     assert f"{told[1]:,}" in console.file.getvalue()
 
 
+def test_what_is_personal_in_a_name_stands_in_no_list(tmp_path):
+    key = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+    names = {f"{key}.py": b"k = 1\n", "jane.roe@rubycorp.net.py": b"j = 1\n", f"{key}.js": b"\0"}
+    root = write(tmp_path / "lib", GOOD | names)
+    run = RunFolder(tmp_path / "runs" / "one")
+    prepare_corpus(data({"path": str(root)}), run)
+    lists = run.manifest.read_text() + run.drops.read_text()
+    stored = [
+        one.path for one in (*read_documents(run.train_corpus), *read_documents(run.holdout_corpus))
+    ]
+    for hidden in (key, "jane.roe"):
+        assert not [text for text in (lists, *stored) if hidden in text]
+    assert {"<KEY>.py", "<EMAIL>"} <= set(stored)
+    assert '"<KEY>.js"' in lists
+
+
+def test_a_name_in_the_table_is_no_markup():
+    tally = {"[/x]": Tally(1, 1)}
+    summary = CorpusSummary(
+        documents_in=2,
+        train=Tally(1, 1),
+        holdout=Tally(),
+        languages={"train": tally, "holdout": {}},
+        licences={"train": tally, "holdout": {}},
+        drops={"[red]": 1},
+    )
+    console = Console(width=100, file=StringIO())
+    console.print(summary_table(summary, None))
+    assert all(name in console.file.getvalue() for name in ("[/x]", "[red]"))
+
+
 def test_nothing_left_is_an_error_that_counts_the_reasons(tmp_path):
     root = write(tmp_path / "lib", {"a.py": b"", "b.py": b"\n", "c.py": b"\xff"})
     with pytest.raises(UserError, match="empty or only whitespace: 2; not UTF-8: 1"):

@@ -85,3 +85,26 @@ def history(
 
 def _mark(line: str) -> int:
     return int(line.split()[0][1:])
+
+
+def tower(folder: Path, content: bytes, height: int) -> str:
+    """A tree of ten folders that each hold the next ten, and so on: 10 ** height times `content`.
+
+    Empty content stands for a folder without a file.
+    """
+    kind, mode = ("blob", "100644") if content else ("tree", "040000")
+    command = ("hash-object", "-w", "-t", kind, "--stdin")
+    sha = git(folder, *command, stdin=content).decode().strip()
+    for _ in range(height):
+        lines = "".join(f"{mode} {kind} {sha}\t{number}\n" for number in range(10))
+        sha = git(folder, "mktree", stdin=lines.encode()).decode().strip()
+        kind, mode = "tree", "040000"
+    return sha
+
+
+def commit_of(folder: Path, tree: str, *parents: str) -> str:
+    """A commit of a tree as it is; `main` leads to it."""
+    options = [part for parent in parents for part in ("-p", parent)]
+    sha = git(folder, "commit-tree", tree, "-m", "x", *options).decode().strip()
+    git(folder, "update-ref", "refs/heads/main", sha)
+    return sha

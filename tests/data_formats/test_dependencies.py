@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from data_formats.dependencies import by_dependency, by_path, imports
+from data_formats.dependencies import MOST_FOLDERS, by_dependency, by_path, imports
 from data_formats.repository import RepositoryFile
 from data_formats.source_code import language_of
 
@@ -141,6 +141,32 @@ def test_scripts_are_found_by_relative_paths(text, found):
     paths = ("x/a.ts", "b.js", "x/folder/index.ts", "x/index.js")
     assert imported("x/m.ts", text, *paths) == found
     assert imported("x/m.jsx", text, *paths) == found
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("a.py", f"from x import {', '.join(f'a{n}' for n in range(100_000))}\n"),
+        ("a.py", "".join(f"import a{n}\n" for n in range(100_000))),
+        ("a.c", "".join(f'#include "a{n}.h"\n' for n in range(100_000))),
+        ("a.c", f'#include "{"x/" * 5_000_000}a.h"\n'),
+        ("a.js", "".join(f'import "./a{n}"\n' for n in range(500_000))),
+    ],
+    ids=["names", "modules", "includes", "a long include", "scripts"],
+)
+def test_a_file_deep_down_that_imports_without_end_costs_no_more_than_the_limit(path, text):
+    assert imported("d/" * 300 + path, text) == []
+
+
+def test_the_nearest_folders_above_and_the_topmost_are_looked_into():
+    folders = [f"d{n}/" for n in range(MOST_FOLDERS + 5)]
+    here = "".join(folders)
+    far, near = "".join(folders[:3]), "".join(folders[:9])
+    assert imported(f"{here}m.py", "import b", f"{near}b.py") == [f"{near}b.py"]
+    assert imported(f"{here}m.py", "import b", f"{far}b.py", "b.py") == ["b.py"]
+    assert imported(f"{here}m.c", '#include "b.h"', f"{far}b.h", "b.h") == ["b.h"]
+    above = "." * (MOST_FOLDERS + 1)
+    assert imported(f"{here}m.py", f"from {above} import b", "b.py") == []
 
 
 def test_a_byte_order_mark_does_not_keep_python_from_being_parsed():

@@ -63,3 +63,24 @@ def test_of_a_mail_only_what_its_author_wrote_is_kept(text, kept):
 )
 def test_what_only_looks_like_a_mail_is_kept_as_it_is(text):
     assert without_email(text) == text
+
+
+@pytest.mark.parametrize(
+    ("beginning", "repeated"),
+    [
+        ("Reply to this email directly\n", "On 1 wrote:\n"),
+        ("Reply to this email directly\n", "From: a\nSent: b\nTo: c\n"),
+        ("1/1/", "1"),
+        ("", "-- \n"),
+        ("On 1 wrote:\n", "> \n\n"),
+        ("", "On 1 wrote:\nReply to this email directly\n"),
+    ],
+)
+def test_a_mail_of_any_length_is_read_in_time_that_grows_with_it(beginning, repeated):
+    text = beginning + repeated * (1_000_000 // len(repeated))
+    assert len(without_email(text)) <= len(text)
+
+
+def test_an_answered_message_ends_at_its_own_footer():
+    answered = f"On 3/3/20 Ada wrote:\nTry.\n—\n{FOOTER}\n"
+    assert without_email(f"One.\n{answered}Two.\n{answered}Three.") == "One.\n\nTwo.\n\nThree."

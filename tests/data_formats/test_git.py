@@ -8,7 +8,9 @@ import pytest
 from git_samples import commit, git, gone, history, put, renamed, submodule
 
 from data_formats.document import Drop
-from data_formats.git import Change, TreeFile, open_repository, read_files, subject_of
+from data_formats.git import TreeFile, open_repository, read_files
+from data_formats.git_changes import Change
+from data_formats.git_objects import subject_of
 
 ELSEWHERE = "1234567890" * 4
 EMPTY_ID = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
@@ -110,35 +112,6 @@ def test_a_shallow_clone_says_what_brings_the_rest(folder, tmp_path):
     assert (clone.is_shallow(), open_repository(folder).is_shallow()) == (True, False)
     with pytest.raises(ValueError, match="the clone is shallow, and `git fetch --unshallow`"):
         clone.resolve(first)
-
-
-def test_a_commit_is_read_without_names_and_addresses(folder):
-    first, second = history(folder, commit(b"0"), commit(b"Mend \xc3\xa9\n\nWhy.\n"))
-    with open_repository(folder).objects() as objects:
-        found = objects.commit(second)
-    assert (found.sha, found.parents, found.subject) == (second, (first,), "Mend é")
-    assert (found.message, found.author_time) == ("Mend é\n\nWhy.\n", 1_700_003_600)
-    assert not any(word in repr(found) for word in ("Ann", "Carl", "example"))
-
-
-@pytest.mark.parametrize(
-    ("message", "encoding", "subject"),
-    [
-        (b"caf\xe9\n", "ISO-8859-1", "café"),
-        (b"\x83e\n", "shift_jis", "テ"),
-        (b"caf\xc3\xa9\n", "", "café"),
-        (b"caf\xe9\n", "", None),
-        (b"caf\xe9\n", "UTF-8", None),
-        (b"cafe\n", "no-such-encoding", None),
-        (b"+2AA-\n", "utf-7", None),
-    ],
-)
-def test_a_message_is_decoded_as_it_states_or_not_at_all(folder, message, encoding, subject):
-    (sha,) = history(folder, commit(message, encoding=encoding))
-    with open_repository(folder).objects() as objects:
-        found = objects.commit(sha)
-    assert (found.message is None) == (subject is None)
-    assert found.subject == (subject or "")
 
 
 @pytest.mark.parametrize(
@@ -246,25 +219,10 @@ def test_what_is_no_repository_is_refused_with_the_remedy(folder, tmp_path):
 
 
 def test_a_machine_without_git_is_told(folder, monkeypatch):
-    folder.mkdir()
+    history(folder)
     monkeypatch.setenv("PATH", str(folder))
     with pytest.raises(ValueError, match="no program `git` on the PATH; install git"):
         open_repository(folder)
-
-
-def test_a_damaged_object_is_an_error_that_names_the_repository(folder):
-    (sha,) = history(folder, commit(b"0", put("a.py", os.urandom(1 << 17))))
-    git(folder, "repack", "-adq")
-    (pack,) = (folder / ".git" / "objects" / "pack").glob("*.pack")
-    pack.chmod(0o644)
-    data = bytearray(pack.read_bytes())
-    data[1 << 16] ^= 255
-    pack.write_bytes(data)
-    repository = open_repository(folder)
-    with pytest.raises(
-        ValueError, match=r"repository: `git cat-file` failed: .*; see what `git fsck`"
-    ):
-        list(read_files(repository, repository.files(sha), repo="r"))
 
 
 @pytest.mark.parametrize("name", ["--all", "HEAD", "a" * 39, "a" * 40 + "\n" + "b" * 40])
@@ -277,27 +235,7 @@ def test_only_full_ids_are_asked_for(folder, name):
         repository.commits(name)
 
 
-def test_a_reader_that_has_failed_goes_on_failing(folder):
-    history(folder, commit(b"0"))
-    with open_repository(folder).objects() as objects:
-        objects._sizes.kill()
-        objects._sizes.wait()
-        for _ in range(2):
-            with pytest.raises(ValueError, match="`git cat-file` failed: it ended early"):
-                objects.size(ELSEWHERE)
-
-
 def test_a_tree_that_is_not_there_is_an_error(folder):
     history(folder, commit(b"0"))
     with pytest.raises(ValueError, match="`git ls-tree` failed: fatal: not a tree object"):
         list(open_repository(folder).files(ELSEWHERE))
-
-
-def test_an_object_that_is_not_there_is_told(folder):
-    history(folder, commit(b"0"))
-    with open_repository(folder).objects() as objects:
-        assert objects.size(ELSEWHERE) is None
-        with pytest.raises(ValueError, match=f"object {ELSEWHERE} is not there"):
-            objects.content(ELSEWHERE)
-        with pytest.raises(ValueError, match="is a blob; give the id of a commit"):
-            objects.commit(git(folder, "hash-object", "-w", "--stdin").decode().strip())

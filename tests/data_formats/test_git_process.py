@@ -5,7 +5,6 @@ Each trap is sprung by plain git first: a trap that never bites would prove noth
 
 import os
 import subprocess
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -120,18 +119,35 @@ def test_a_missing_object_is_told_and_not_fetched(trap):
     assert not mark.exists()
 
 
-@pytest.mark.parametrize("without", ["GIT_NO_LAZY_FETCH", "GIT_ALLOW_PROTOCOL"])
-def test_each_of_two_settings_is_enough_that_nothing_is_fetched(trap, monkeypatch, without):
-    """An older git does not know the first, and then may fail instead of telling."""
+def test_even_a_git_without_settings_against_it_fetches_nothing(trap, monkeypatch):
+    """An older git does not know all of them: it is not told either of what it could fetch from."""
     folder, program, mark = trap
     make_partial(folder, f"ext::{program}")
     git(folder, "config", "protocol.ext.allow", "always")
     spring(mark, folder, "-c", "protocol.allow=never", "cat-file", "-e", "HEAD:b.py")
-    monkeypatch.delitem(_ENVIRONMENT, without)
+    for name in ("GIT_NO_LAZY_FETCH", "GIT_ALLOW_PROTOCOL"):
+        monkeypatch.delitem(_ENVIRONMENT, name)
     repository = open_repository(folder)
-    with suppress(ValueError):
-        list(repository.files(repository.resolve("HEAD")))
+    sizes = [one.size for one in repository.files(repository.resolve("HEAD"))]
+    assert sizes == [len(b"*.py diff=trap filter=trap\n"), None]
     assert not mark.exists()
+
+
+def test_what_git_says_holds_no_advice(trap):
+    folder, _, _ = trap
+    with pytest.raises(ValueError, match=r"`git ls-tree` failed: fatal: not a tree object; see"):
+        list(open_repository(folder).files("1234567890" * 4))
+
+
+def test_a_git_that_does_not_answer_is_ended(trap, tmp_path, monkeypatch):
+    folder, _, _ = trap
+    repository = open_repository(folder)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "git").write_text("#!/bin/sh\nexec /bin/sleep 600\n")
+    (tmp_path / "bin" / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    with pytest.raises(ValueError, match=r"`git x` has given no answer in 0\.2 seconds; see wheth"):
+        repository.git.run("x", timeout=0.2)
 
 
 def test_the_environment_does_not_lead_elsewhere(trap, tmp_path, monkeypatch):
@@ -182,7 +198,7 @@ def test_history_is_read_as_it_was_not_as_replacements_and_grafts_show_it(trap):
 
 
 def test_what_git_says_cannot_steer_a_terminal():
-    error = Git(Path("r"), Path("r")).failure("ls-tree", b"fatal: \x1b[2J\xe9\n")
+    error = Git(Path("r"), Path("r"), Path("r")).failure("ls-tree", 128, b"fatal: \x1b[2J\xe9\n")
     assert str(error) == (
         "r: `git ls-tree` failed: fatal:  [2J\\xe9; see what `git fsck` says, or fetch the "
         "repository again"

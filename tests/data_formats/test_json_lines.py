@@ -3,6 +3,7 @@
 import gzip
 import json
 import tracemalloc
+import zlib
 
 import pytest
 import zstandard
@@ -185,3 +186,53 @@ def test_a_file_that_is_not_compressed_as_named_is_an_error(packed):
     packed.write_bytes(LINES)
     with pytest.raises(ValueError, match=rf"{packed.name}: is not compressed as `{packed.suffix}`"):
         read(packed)
+
+
+@pytest.fixture
+def bomb(packed):
+    """Writes a file of few bytes that hold many."""
+
+    def write(piece, count, head=b""):
+        new = zstandard.ZstdCompressor().compressobj if packed.suffix == ".zst" else _gzip
+        packer = new()
+        pieces = [packer.compress(head), *(packer.compress(piece) for _ in range(count))]
+        packed.write_bytes(b"".join([*pieces, packer.flush()]))
+        return packed
+
+    return write
+
+
+def _gzip():
+    return zlib.compressobj(wbits=31)
+
+
+def test_a_file_of_line_ends_is_read_in_little_memory(bomb):
+    file = bomb(b"\n" * (1 << 20), 32, head=b"{}\n")
+    tracemalloc.start()
+    try:
+        assert next(read_lines(file, 0, None, 1)) == (1, {})
+        assert tracemalloc.get_traced_memory()[1] < 40 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_file_that_expands_beyond_measure_is_cut_off_once(bomb, monkeypatch):
+    monkeypatch.setattr(json_lines, "ALWAYS_READ", 1 << 18)
+    monkeypatch.setattr(json_lines, "EXPANSION", 100)
+    file = bomb((b"1" + b" " * 1022 + b"\n") * 1000, 20)
+    assert file.stat().st_size * 100 < 10 << 20
+    rows = read(file)
+    assert rows[-1] == (len(rows), json_lines.EXPANDS)
+    assert {reason for _, reason in rows[:-1]} == {json_lines.NOT_OBJECT}
+    assert 256 <= len(rows) < 20_000
+
+
+def test_a_file_within_its_measure_is_read_to_its_end(bomb, monkeypatch):
+    monkeypatch.setattr(json_lines, "EXPANSION", 1)
+    file = bomb(b" " * 1023 + b"\n", 1000, head=b"{}\n")  # 1 MB, as any file may hold
+    assert read(file) == [(1, {})]
+
+
+def test_the_limits_let_copies_of_one_line_pass():
+    assert json_lines.EXPANSION >= 1000
+    assert json_lines.ALWAYS_READ >= json_lines.LONGEST

@@ -4,8 +4,10 @@ import gzip
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
+from collections import Counter
 
 import datasets
 import pyarrow as pa
@@ -147,6 +149,103 @@ def test_a_saved_dataset_of_several_splits_asks_for_one(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("file", "content", "words"),
+    [
+        ("state.json", b"[1]", "is no JSON object"),
+        ("state.json", b"nonsense", "is no JSON object"),
+        ("state.json", b"\xff", "is no JSON object"),
+        ("state.json", b"[" * 100_000, "is no JSON object"),
+        ("state.json", b'{"_data_files": 5}', "has no list of `_data_files`"),
+        ("state.json", b'{"_data_files": [1]}', "has no `filename` for one"),
+        ("state.json", b'{"_data_files": [{"x": 1}]}', "has no `filename` for one"),
+        (
+            "state.json",
+            b'{"_data_files": [{"filename": "x.arrow"}]}',
+            "names 'x.arrow', which is no",
+        ),
+        ("state.json", b'{"_data_files": [{"filename": ".."}]}', "names '..', which is no"),
+        (
+            "state.json",
+            b'{"_data_files": [{"filename": "a\\u0000"}]}',
+            "names 'a\\x00', which is no",
+        ),
+        ("state.json", b'{"_data_files": [{"filename": "pipe"}]}', "names 'pipe', which is no"),
+        ("state.json", b'{"_data_files": [{"filename": "link"}]}', "names 'link', which is no"),
+        ("dataset_dict.json", b"{}", "has no list of `splits`"),
+        ("dataset_dict.json", b'{"splits": [1]}', "has no list of `splits`"),
+        ("dataset_dict.json", b"[]", "is no JSON object"),
+    ],
+)
+def test_a_saved_dataset_that_describes_itself_wrongly_is_an_error(tmp_path, file, content, words):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/zero")
+    (tmp_path / file).write_bytes(content)
+    with pytest.raises(ValueError, match=rf"^{tmp_path / file}: {re.escape(words)}"):
+        table_parts(tmp_path)
+
+
+def test_links_inside_a_folder_are_counted_and_not_followed(tmp_path):
+    secret = write_lines(tmp_path / "outside" / "secret.jsonl", ROWS)
+    mine = write_lines(tmp_path / "t" / "b.jsonl", ROWS[:1])
+    (tmp_path / "t" / "a.jsonl").symlink_to(secret)
+    (tmp_path / "t" / "c.jsonl").symlink_to("/dev/zero")
+    (tmp_path / "t" / "notes.txt").symlink_to(secret)
+    os.mkfifo(tmp_path / "t" / "d.jsonl")
+    skipped = Counter()
+    assert [part.file for part in table_parts(tmp_path / "t", skipped=skipped)] == [mine]
+    assert skipped == {"symbolic link": 2, "not a regular file": 1}
+
+
+@pytest.mark.parametrize("pattern", ["*.jsonl", "**/*.jsonl", "**", "*/a.jsonl"])
+def test_a_pattern_follows_no_links(tmp_path, pattern):
+    secret = write_lines(tmp_path / "outside" / "a.jsonl", ROWS)
+    write_lines(tmp_path / "t" / "a.jsonl", ROWS[:1])
+    write_lines(tmp_path / "t" / "in" / "a.jsonl", ROWS[1:2])
+    (tmp_path / "t" / "b.jsonl").symlink_to(secret)
+    (tmp_path / "t" / "folder").symlink_to(secret.parent)
+    for name in ("up1", "up2", "up3"):  # three to the fortieth paths where they are followed
+        (tmp_path / "t" / name).symlink_to(".")
+    skipped = Counter()
+    names = [part.name for part in table_parts(tmp_path / "t" / pattern, skipped=skipped)]
+    assert names == {"*.jsonl": ["a.jsonl"], "*/a.jsonl": ["in/a.jsonl"]}.get(
+        pattern, ["a.jsonl", "in/a.jsonl"]
+    )
+    num_links = {"*.jsonl": 1, "*/a.jsonl": 4}.get(pattern, 5)
+    assert skipped == {"symbolic link": num_links}
+
+
+@pytest.mark.parametrize("pattern", ["", "*.jsonl"])
+def test_where_all_tables_are_links_the_error_says_so(tmp_path, pattern):
+    secret = write_lines(tmp_path / "outside" / "secret.jsonl", ROWS)
+    (tmp_path / "t").mkdir()
+    (tmp_path / "t" / "a.jsonl").symlink_to(secret)
+    with pytest.raises(ValueError, match=r"(table|file), only symbolic links, which are not foll"):
+        table_parts(tmp_path / "t" / pattern)
+
+
+def test_the_path_itself_may_be_a_link(tmp_path):
+    file = write_lines(tmp_path / "t" / "a.jsonl", ROWS)
+    (tmp_path / "b.jsonl").symlink_to(file)
+    (tmp_path / "folder").symlink_to(tmp_path / "t")
+    assert values(table_parts(tmp_path / "b.jsonl")) == ROWS
+    assert values(table_parts(tmp_path / "folder")) == ROWS
+    assert values(table_parts(tmp_path / "folder" / "*.jsonl")) == ROWS
+
+
+def test_a_pattern_passes_over_hidden_names_unless_it_names_them(tmp_path):
+    write_lines(tmp_path / ".cache" / "a.jsonl", ROWS)
+    write_lines(tmp_path / "t" / ".a.jsonl", ROWS)
+    write_lines(tmp_path / "t" / "b.jsonl", ROWS)
+    for pattern, names in {
+        "**/*.jsonl": ["t/b.jsonl"],
+        ".cache/*": ["a.jsonl"],
+        "*/.*.jsonl": ["t/.a.jsonl"],
+        "t/../t/[ab].jsonl": ["b.jsonl"],
+    }.items():
+        assert [part.name for part in table_parts(tmp_path / pattern)] == names
+
+
+@pytest.mark.parametrize(
     ("name", "content", "words"),
     [
         ("a.csv", b"a,b\n", "a.csv: is no table that can be read; known are .jsonl"),
@@ -229,6 +328,14 @@ def test_a_dataset_with_a_broken_file_is_an_error_that_names_it(tmp_path, is_str
     (folder / "b.jsonl").write_text('{"prompt": \n')
     with pytest.raises(ValueError, match=f"^dataset `{folder}`.*JSON"):
         values(dataset_parts(str(folder), is_streaming=is_streaming))
+
+
+def test_a_dataset_with_a_value_that_python_cannot_hold_is_an_error_that_names_it(tmp_path):
+    (tmp_path / "mine").mkdir()
+    times = pa.array([2**63 - 1], pa.timestamp("us"))  # in the year 294247
+    pq.write_table(pa.table({"at": times}), tmp_path / "mine" / "a.parquet")
+    with pytest.raises(ValueError, match=f"^dataset `{tmp_path / 'mine'}`.*out of range"):
+        values(dataset_parts(str(tmp_path / "mine")))
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,59 @@ def test_a_damaged_file_is_a_mistake(released, content, message):
         check_bloom(file, texts[0])
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"hashes": None},
+        {"hashes": 0},
+        {"hashes": -1},
+        {"hashes": 65},
+        {"hashes": 100_000_000},
+        {"hashes": "x"},
+        {"hashes": True},
+        {"hashes": 1.5},
+        {"rate": None},
+        {"rate": 0},
+        {"rate": 2.0},
+        {"rate": float("nan")},
+        {"rate": "0.1"},
+        {"bits": None},
+        {"bits": 0},
+        {"bits": -64},
+        {"bits": "64"},
+        {"bits": 10**30},
+        {"bits": [64]},
+    ],
+    ids=str,
+)
+def test_a_header_that_no_filter_has_is_a_mistake(released, changed):
+    """None stands for a key that is missing."""
+    file, texts = released
+    line, _, bits = file.read_bytes().partition(b"\n")
+    header = {key: one for key, one in {**json.loads(line), **changed}.items() if one is not None}
+    if changed.get("bits") == 0:
+        bits = b""
+    file.write_bytes(json.dumps(header).encode() + b"\n" + bits)
+    with pytest.raises(UserError, match="cut off or altered; fetch it again"):
+        check_bloom(file, texts[0])
+
+
+@pytest.mark.parametrize("line", [b"[" * 100_000, b'{"a": ' * 500 + b"1", b"9" * 4000, b"5", b""])
+def test_a_first_line_that_is_no_header_is_a_mistake(released, line):
+    file, texts = released
+    file.write_bytes(line + b"\n" + bytes(8))
+    with pytest.raises(UserError, match="no training index, or one of another version"):
+        check_bloom(file, texts[0])
+
+
+def test_a_rate_that_is_too_small_is_a_mistake(indexed, tmp_path):
+    corpus = indexed([document("a.py", code(1, 10))])
+    write_bloom(corpus.file, tmp_path / "x.bloom", rate=1e-19)
+    assert check_bloom(tmp_path / "x.bloom", code(1, 10)).spans
+    with pytest.raises(UserError, match="rate 1e-20: is too small to be told; give 1e-19 or more"):
+        write_bloom(corpus.file, tmp_path / "x.bloom", rate=1e-20)
+
+
 @pytest.mark.parametrize("rate", [0, 1, -0.1])
 def test_a_rate_that_is_no_share_is_a_mistake(indexed, tmp_path, rate):
     corpus = indexed([document("a.py", code(1, 10))])

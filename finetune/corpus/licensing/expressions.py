@@ -110,12 +110,17 @@ def normalise(expression: str) -> str | None:
 
 
 def joined(licences: Iterable[str]) -> str | None:
-    """One expression for licences that apply together; one that nobody can read decides alone."""
+    """One expression for licences that apply together; one that nobody can read decides alone.
+
+    None where there are none.
+    """
     distinct = list(dict.fromkeys(licences))
     for one in (PROPRIETARY, UNRECOGNISED, CONTRADICTORY):
         if one in distinct:
             return one
-    return normalise(" AND ".join(f"({one})" for one in distinct)) if distinct else None
+    if not distinct:
+        return None
+    return normalise(" AND ".join(f"({one})" for one in distinct)) or UNRECOGNISED  # too many
 
 
 def licences_in(expression: str) -> frozenset[str]:

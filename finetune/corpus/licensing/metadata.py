@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from data_formats.python_syntax import parse_python
 from finetune.corpus.licensing.expressions import UNRECOGNISED, normalise
 from finetune.corpus.licensing.texts import recognise
 from finetune.corpus.packages import LICENCE_OF_CLASSIFIER
@@ -84,27 +85,33 @@ def _pyproject(text: str) -> str | None:
 
 
 def _setup_cfg(text: str) -> str | None:
-    from configparser import Error, RawConfigParser
+    table = _ini_section(text, "metadata")
+    return _python(None, "\n".join(table.get("license", [])), table.get("classifiers"))
 
-    parser = RawConfigParser(strict=False)
-    try:
-        parser.read_string(text)
-    except Error as error:
-        raise ValueError("not an INI file") from error
-    if not parser.has_section("metadata"):
-        return None
-    table = parser["metadata"]
-    return _python(None, table.get("license"), table.get("classifiers", "").splitlines())
+
+def _ini_section(text: str, section: str) -> dict[str, list[str]]:
+    """Lines of each value. configparser takes the square of a malformed file's length."""
+    found: dict[str, list[str]] = {}
+    now, lines = "", []
+    for line in text.splitlines():
+        bare = line.strip()
+        if not bare or bare.startswith(("#", ";")):
+            continue
+        if line[0].isspace():
+            lines.append(bare)
+        elif bare.startswith("["):
+            now, lines = bare[1:].partition("]")[0], []
+        else:
+            key, _, value = bare.replace(":", "=", 1).partition("=")
+            lines = [value.strip()]
+            if now == section:
+                found[key.strip().lower()] = lines
+    return found
 
 
 def _setup_py(text: str) -> str | None:
     """Literal keywords of `setup(...)`, without running it."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a corpus file's own bad escapes
-        tree = ast.parse(text)
-    for node in ast.walk(tree):
+    for node in ast.walk(parse_python(text)):
         if isinstance(node, ast.Call) and _called(node.func) == "setup":
             given = {one.arg: _literal(one.value) for one in node.keywords if one.arg}
             return _python(None, given.get("license"), given.get("classifiers"))
@@ -121,7 +128,7 @@ def _called(function: ast.expr) -> str:
 def _literal(node: ast.expr) -> object:
     try:
         return ast.literal_eval(node)
-    except ValueError:
+    except (ValueError, TypeError):  # no literal; one that could not be made, such as {[]}
         return None
 
 
@@ -173,7 +180,7 @@ def _pom_xml(text: str) -> str | None:
 
 
 def _gemspec(text: str) -> str | None:
-    found = re.search(r"(?m)^\s*\w+\.licenses?\s*=\s*(.+)$", text)
+    found = re.search(r"(?m)^[ \t]*\w+\.licenses?[ \t]*=[ \t]*(.+)$", text)
     quoted = re.findall(r"['\"]([^'\"]+)['\"]", found[1]) if found else []
     if len(quoted) > 1:
         return UNRECOGNISED  # RubyGems does not say whether all apply or one

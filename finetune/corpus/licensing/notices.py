@@ -10,6 +10,8 @@ _MARKS = re.compile(
     r"(?m)^[ \t]*(?:#+|/{2,}|/?\*+/?|--+|;+|%+|!+|dnl\b|rem\b|<!--|\"\"\"|''')[ \t]*"
 )
 
+_BLANKS = re.compile(r"[ \t]+")
+
 _GRANTS = re.compile(
     r"\b(?:permission is hereby granted free of charge|permission to use copy modify"
     r"|redistribution and use in source|redistribution and use with or without)\b"
@@ -68,7 +70,7 @@ _VAGUE = re.compile(
 
 def notices(head: str) -> Iterator[str]:
     """The licences that the sentences of a head state, in no order, perhaps repeated."""
-    raw = _MARKS.sub("", head)
+    raw = _BLANKS.sub(" ", _MARKS.sub("", head))  # long runs of them would be tried at each place
     plain = words(raw)
     if _PROPRIETARY.search(plain):
         yield PROPRIETARY

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import translate as translate_dep5
+from functools import lru_cache
 from typing import Any
 
 from finetune.corpus.globs import translate
@@ -19,7 +20,13 @@ class Annotation:
     file: str
 
     def matches(self, path: str) -> bool:
-        return re.fullmatch(self.expression, path) is not None
+        return _compiled(self.expression).fullmatch(path) is not None
+
+
+@lru_cache(maxsize=4096)
+def _compiled(expression: str) -> re.Pattern[str]:
+    """re's own cache holds 512."""
+    return re.compile(expression)
 
 
 def reuse_annotations(path: str, text: str) -> list[Annotation]:
@@ -31,7 +38,7 @@ def reuse_annotations(path: str, text: str) -> list[Annotation]:
 
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # not TOML; a number too long to read; nested too deeply
         return []
     folder = path.removesuffix("REUSE.toml")
     tables = data.get("annotations")

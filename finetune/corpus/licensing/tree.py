@@ -24,6 +24,10 @@ from finetune.corpus.licensing.texts import recognise
 MAX_BYTES = 1_000_000
 """A longer licence file is not read whole, and what is not read whole is not recognised."""
 
+MAX_ANNOTATIONS = 2_000
+"""Patterns of REUSE in one repository; each is tried on each file. Beyond them nothing is
+recognised."""
+
 Read = Callable[[str, int], bytes]
 """(path, size) -> the first `size` bytes of a file; its OSError counts as an unreadable licence."""
 
@@ -102,6 +106,8 @@ def licence_tree(paths: Iterable[str], read: Read) -> LicenceTree:
         licence = normalise(name.removesuffix(".txt")) or UNRECOGNISED
         stated[""] = Statement(licence, spdx_named[0])
     annotations = [one for path in reuse for one in _annotations(path, read)]
+    if len(annotations) > MAX_ANNOTATIONS:
+        annotations = [Annotation(".*", UNRECOGNISED, annotations[0].file)]
     return LicenceTree(stated, tuple(annotations))
 
 
