@@ -149,12 +149,8 @@ def _make_trainer(
     doctor: Doctor | None,
 ) -> Any:
     """Everything that training needs, examined on the way where there is a `doctor`."""
-    from accelerate.utils import set_seed
-
-    from finetune.models.tunable import tunable_model
     from finetune.training.fit import fitted, speed_of
     from finetune.training.loop import Trainer
-    from finetune.training.optimizer import make_optimizer
 
     folder = facts.folder
     assert folder is not None, "asked for by _base"
@@ -167,14 +163,7 @@ def _make_trainer(
         write_text(run.recipe, as_yaml(recipe))
     plan = plan_batches(recipe.train, recipe.sequences.length, accelerator.num_processes)
     configure(accelerator, recipe, plan)
-    set_seed(recipe.train.seed, device_specific=True)
-    model = tunable_model(
-        folder, recipe.tune, recipe.train, trust_remote_code=facts.trust_remote_code
-    )
-    if doctor:
-        doctor.look_at_model(model)
-    optimizer = make_optimizer(model, recipe.train)
-    model, optimizer = accelerator.prepare(model, optimizer)
+    model, optimizer = _prepared(facts, recipe, accelerator, doctor)
     trainer = Trainer(
         accelerator=accelerator,
         model=model,
@@ -201,6 +190,27 @@ def _make_trainer(
     if doctor:
         doctor.look_at_trainer(trainer, recipe)
     return trainer
+
+
+def _prepared(
+    facts: BaseFacts, recipe: Recipe, accelerator: Any, doctor: Doctor | None
+) -> tuple[Any, Any]:
+    """The model and its optimiser, as the engine wraps them."""
+    from accelerate.utils import set_seed
+
+    from finetune.models.tunable import tunable_model
+    from finetune.training.optimizer import make_optimizer
+
+    assert facts.folder is not None, "asked for by _base"
+    set_seed(recipe.train.seed, device_specific=True)
+    model = tunable_model(
+        facts.folder, recipe.tune, recipe.train, trust_remote_code=facts.trust_remote_code
+    )
+    if doctor:
+        doctor.look_at_model(model)
+    optimizer = make_optimizer(model, recipe.train)
+    model, optimizer = accelerator.prepare(model, optimizer)
+    return model, optimizer
 
 
 def _make_show(recipe: Recipe, run: RunFolder, steps: int) -> Callable[[dict[str, Any]], None]:

@@ -1,6 +1,5 @@
 """Held-out losses by language: who gets how much, and that the whole is the sum of its parts."""
 
-
 from data_formats.document import Document
 from finetune.sequences import Encoder, tokenise
 from finetune.tokenizer import CodeTokenizer

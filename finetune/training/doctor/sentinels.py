@@ -114,7 +114,8 @@ def _of_sentinel(
 ) -> NDArray[np.float64]:
     """(N, L - 1) -> (S,): what the sentinel costs before each middle."""
     is_it = np.stack([block.input_ids[1:] == sentinel for block in blocks])  # (N, L - 1)
-    return losses[is_it]
+    found: NDArray[np.float64] = losses[is_it]
+    return found
 
 
 def _other_ids(subject: Subject, ids: SentinelIds) -> list[int]:
