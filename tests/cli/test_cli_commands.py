@@ -15,6 +15,7 @@ DOCUMENTED = [
     "schema",
     "preview",
     "plan",
+    "doctor",
     "prepare",
     "train",
     "merge",
