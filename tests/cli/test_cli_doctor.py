@@ -6,7 +6,7 @@ import pytest
 
 RECIPE = """\
 name: small
-base: {scratch: {layers: 1, width: 32, heads: 1, positions: 64, vocabulary: 300, licence: mit}}
+base: {scratch: {layers: 1, width: 32, heads: 1, positions: 128, vocabulary: 300, licence: mit}}
 data:
   sources: [{format: source_code, path: src}]
   holdout: 0.3
@@ -36,7 +36,7 @@ def test_a_healthy_run_ends_with_0_and_a_faulty_one_with_3(finetune, small, tmp_
         ["ends", "ok"],
         ["gradients", "ok"],
     ]
-    assert len({line.index("ok") for line in checks}) == 1, "verdicts are aligned"
+    assert len({line.index(" ok") for line in checks}) == 1, "verdicts are aligned"
     run = tmp_path / "runs" / "small"
     assert json.loads((run / "doctor.json").read_text())["healthy"] is True
     assert not (run / "model").exists()
