@@ -124,13 +124,9 @@ def _link_moments(zero: Any) -> None:
 
 @torch.no_grad()
 def _write_zero(parameter: Any, whole: Whole) -> None:
-    import deepspeed
     from deepspeed.utils import safe_set_full_fp32_param, safe_set_full_optimizer_state
 
     if hasattr(parameter, "ds_id"):
-        with deepspeed.zero.GatheredParameters([parameter], modifier_rank=0):
-            if torch.distributed.get_rank() == 0:
-                parameter.copy_(whole["weight"])
         _write_shards(parameter, whole)
         return
     parameter.copy_(whole["weight"])
@@ -140,8 +136,12 @@ def _write_zero(parameter: Any, whole: Whole) -> None:
 
 
 def _write_shards(parameter: Any, whole: Whole) -> None:
-    """This rank's parts under stage 3. The last rank's are filled up, which DeepSpeed's own way of
-    setting whole tensors does not allow for."""
+    """This rank's parts under stage 3, without a word between ranks.
+
+    The last rank's are filled up, which DeepSpeed's own way of setting whole tensors does not
+    allow for.
+    """
+    from deepspeed.runtime.zero.partition_parameters import ZeroParamStatus
     from deepspeed.utils import safe_set_local_fp32_param, safe_set_local_optimizer_state
 
     rank = torch.distributed.get_rank(parameter.ds_process_group)
@@ -151,6 +151,9 @@ def _write_shards(parameter: Any, whole: Whole) -> None:
         part = tensor.flatten()[rank * size : (rank + 1) * size]
         return torch.nn.functional.pad(part, (0, size - part.numel()))  # (size,)
 
+    parameter.ds_tensor.copy_(shard(whole["weight"]))
+    if parameter.ds_status is ZeroParamStatus.AVAILABLE:  # small ones stay gathered
+        parameter.copy_(whole["weight"])
     safe_set_local_fp32_param(parameter, shard(whole["weight"]))
     for key in MOMENTS if "step" in whole else ():
         safe_set_local_optimizer_state(parameter, shard(whole[key]), key)

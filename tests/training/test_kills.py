@@ -103,8 +103,8 @@ def test_a_run_killed_inside_a_checkpoint_ends_with_the_same_weights(where, reci
     assert losses_of(runs / "tiny") == losses_of(unbroken())
 
 
-LONG = ("train.tokens=122880", "train.checkpoint_every=1", "train.validate_every=40")
-"""120 steps, a third of whose time goes into checkpoints."""
+LONG = ("train.tokens=245760", "train.checkpoint_every=1", "train.validate_every=80")
+"""240 steps, a third of whose time goes into checkpoints."""
 
 
 def newest_step(run: Path) -> int:
