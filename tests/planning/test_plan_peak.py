@@ -10,6 +10,8 @@ from finetune.planning.holding import holding_of
 from finetune.recipe.schema import Full, Lora, Train
 from finetune.training.optimizer import make_optimizer
 
+pytestmark = pytest.mark.slow
+
 TOLERANCE = 0.03
 LENGTH, BLOCKS = 256, 2
 

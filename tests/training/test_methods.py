@@ -18,6 +18,8 @@ from tests.training.conftest import FINETUNE, LORA, losses_of
 from tests.training.launched import wait_for_step
 from tests.training.test_engines import launch
 
+pytestmark = pytest.mark.slow
+
 DORA = "tune={method: dora, rank: 4, alpha: 8}"
 QLORA = "tune={method: qlora, rank: 4, alpha: 8}"
 PISSA = "tune={method: lora, rank: 4, alpha: 8, initial: pissa}"

@@ -14,6 +14,8 @@ from tests.training.launched import (
     same_weights,
 )
 
+pytestmark = pytest.mark.slow
+
 ENGINES = ("ddp", "zero1", "zero2", "zero3", "zero3_offload")
 KEEP = "train.keep_checkpoints=9"
 

@@ -9,6 +9,8 @@ from safetensors.torch import load_file, save_file
 from finetune.tokenizer import CodeTokenizer
 from tests.training.doctor.conftest import change_json
 
+pytestmark = pytest.mark.slow
+
 WTE = "transformer.wte.weight"
 
 
