@@ -21,6 +21,8 @@ from tests.training.launched import (
     wait_for_step,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(train, runs):
     output = train(
