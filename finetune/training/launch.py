@@ -163,7 +163,8 @@ def _wait(child: "subprocess.Popen[bytes]", watch: Watch) -> Watch:
 def _outcome(watch: Watch, code: int, *, is_terminated: bool) -> Outcome:
     if watch.failures and not watch.is_lost:
         rank, end = next(iter(watch.failures.items()))
-        where = "" if rank == 0 else f"rank {rank}: "
+        is_common = watch.failures.get(0) == end  # all have said so, whoever was the first
+        where = "" if is_common else f"rank {rank}: "
         return Outcome(code=end.code, message=where + (end.traceback or end.message))
     if watch.is_stopped or is_terminated:
         message = next((end.message for end in watch.ends.values() if end.message), "")

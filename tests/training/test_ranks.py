@@ -89,6 +89,13 @@ def test_of_several_failures_the_first_is_told(tmp_path, as_rank):
     assert _outcome(watched(tmp_path), 0, is_terminated=False).message == "rank 3: first"
 
 
+def test_what_all_ranks_tell_is_told_once_and_of_no_rank(tmp_path, as_rank):
+    for rank in (1, 0):
+        as_rank(rank)
+        tell(End(code=1, message="the disk is full"))
+    assert _outcome(watched(tmp_path), 0, is_terminated=False).message == "the disk is full"
+
+
 def test_all_done_is_done_and_stopped_is_stopped(tmp_path, as_rank):
     as_rank(0)
     tell(End(code=0))
