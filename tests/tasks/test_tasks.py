@@ -31,7 +31,7 @@ def parquet(rows):
     ("name", "content"),
     [
         ("a.jsonl", LINES),
-        ("a.jsonl.gz", gzip.compress(LINES)),
+        ("a.jsonl.gz", gzip.compress(LINES, mtime=0)),
         ("a.json", json.dumps(ROWS).encode()),
         ("a.parquet", parquet(ROWS)),
     ],
