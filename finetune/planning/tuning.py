@@ -51,7 +51,7 @@ class Tuning:
 
 
 def tuning_of(tune: Lora | Full, architecture: Architecture) -> Tuning:
-    """Raises UserError where a pattern or a target matches nothing."""
+    """Raises UserError where a pattern or a target matches nothing, or is not planned for."""
     if isinstance(tune, Lora):
         return _adapters(tune, architecture)
     if tune.trainable is None:
@@ -67,12 +67,21 @@ def tuning_of(tune: Lora | Full, architecture: Architecture) -> Tuning:
 
 def _adapters(lora: Lora, architecture: Architecture) -> Tuning:
     """LoRA adds rank x (inputs + outputs) weights per matrix, DoRA a magnitude per output too."""
-    modules = {matrix.name.rpartition(".")[2] for matrix in architecture.matrices}
-    problem = target_problem(lora, architecture.family, modules)
+    matrices = {matrix.name.rpartition(".")[2] for matrix in architecture.matrices}
+    embeddings = {name.rpartition(".")[2] for name in architecture.embeddings} | {"lm_head"}
+    targets = lora_targets(lora, architecture.family) or ()
+    problem = target_problem(
+        lora, architecture.family, matrices | embeddings, tied=architecture.tied
+    )
+    embedding = next((target for target in targets if target in embeddings), None)
+    if embedding and not problem:
+        # The logits of such a head are taken whole, and gradients go down to the tokens.
+        problem = (
+            f"the memory of an adapter on {embedding} cannot be planned; leave it out, or set "
+            "train.micro_batch and train.activation_checkpointing yourself"
+        )
     if problem:
         raise UserError(f"tune.targets: {problem}")
-    targets = lora_targets(lora, architecture.family)
-    assert targets is not None, "else there was a problem"
     adapted = tuple(
         matrix for matrix in architecture.matrices if matrix.name.rpartition(".")[2] in targets
     )

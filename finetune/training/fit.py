@@ -50,13 +50,14 @@ def request_here(recipe: Recipe, run: RunFolder, accelerator: Any) -> Request:
 
 
 def speed_of(recipe: Recipe, run: RunFolder, accelerator: Any) -> Speed:
-    """By the formula of `finetune plan`; of a family or device that it does not know, no peak."""
+    """By the formula of `finetune plan`; nothing of what that does not know: a family, a device,
+    adapters on embeddings."""
     try:
         architecture = base_architecture(recipe.base, run)
+        tuning = tuning_of(recipe.tune, architecture)
         machine = gpus_here() if accelerator.device.type == "cuda" else None
     except UserError:
         return Speed(per_token=0.0, per_pair=0.0, peak=None)
-    tuning = tuning_of(recipe.tune, architecture)
     alone = flops_per_token(architecture, tuning, 0.0)
     peak = machine.gpu.tflops * 1e12 * accelerator.num_processes if machine else None
     pair = flops_per_token(architecture, tuning, 1.0) - alone

@@ -76,3 +76,16 @@ def test_a_pattern_without_a_match_is_refused(known):
 def test_a_target_without_a_match_is_refused(known):
     with pytest.raises(UserError, match=r"tune.targets: q_proj matches no module of the base"):
         tuning_of(Lora(method="lora", targets=("q_proj",)), known("starcoderbase-1b"))
+
+
+def test_an_adapter_on_a_tied_embedding_is_refused_for_its_merge(known):
+    with pytest.raises(UserError, match=r"tune.targets: .*lm_head breaks the model when merged"):
+        tuning_of(Lora(method="lora", targets=("lm_head",)), known("starcoderbase-1b"))
+
+
+@pytest.mark.parametrize(
+    ("name", "target"), [("starcoder2-15b", "lm_head"), ("starcoderbase-1b", "wpe")]
+)
+def test_an_adapter_on_another_embedding_is_not_planned_and_says_what_to_do(known, name, target):
+    with pytest.raises(UserError, match=f"adapter on {target} cannot be planned; .*micro_batch"):
+        tuning_of(Lora(method="lora", targets=("c_fc", target)), known(name))
