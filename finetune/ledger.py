@@ -110,6 +110,13 @@ class Ledger:
         if changed:
             raise UserError(changed_message(self.run, stage, changed))
 
+    def refuse_other_recipe(self, stage: str, recipe: Recipe) -> None:
+        """Raise UserError where a finished stage was told something else by the recipe. What else
+        it stood on is not looked at: sources may be on another machine."""
+        record = self.records().get(stage)
+        if record is not None:
+            self.refuse_changes(stage, basis_of(stage, recipe, record["inputs"]))
+
     @contextmanager
     def recording(self, stage: str, basis: Basis, *, write: bool = True) -> Iterator["Outcome"]:
         """Time a stage; its record is written only when the block ends without an error.

@@ -170,6 +170,14 @@ def test_a_changed_key_is_named_with_the_stage_to_redo(place, override, stage):
     assert f"--redo {stage}" in output
 
 
+@pytest.mark.parametrize("command", ["train", "merge", "evaluate"])
+def test_a_stage_alone_does_not_go_on_with_data_that_the_recipe_no_longer_names(place, command):
+    runs = str(place / "runs")
+    recipe = str(place / "tuned.yaml")
+    output = finetune(command, recipe, "data.holdout=0.3", "--runs", runs, code=2)
+    assert "data.holdout changed since `prepare` ran" in output
+
+
 def test_a_release_works_with_transformers_alone(place):
     release = place / "runs" / "tuned" / "release"
     done = subprocess.run(

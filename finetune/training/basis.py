@@ -11,11 +11,12 @@ from finetune.training.checkpoint import complete_checkpoints
 def training_basis(recipe: Recipe, run: RunFolder) -> Basis:
     """What training stands on.
 
-    Raises UserError where `prepare` has not run, or what it left is gone.
+    Raises UserError where `prepare` has not run, was told something else, or what it left is gone.
     """
     ledger = Ledger(run)
     if not ledger.is_done("prepare"):
         raise UserError(f"{run.path}: not prepared yet; run `finetune prepare` first")
+    ledger.refuse_other_recipe("prepare", recipe)
     for corpus in (run.train_corpus, run.holdout_corpus):
         if not corpus.is_file():
             raise UserError(

@@ -13,10 +13,11 @@ import torch
 
 from data_formats.document import Document
 from finetune.errors import Refused
+from finetune.ledger import basis_of
 from finetune.models.forward import collate, num_labels, token_losses
 from finetune.models.load import load_model
 from finetune.models.scratch import make_model
-from finetune.recipe import load_recipe
+from finetune.recipe import Recipe, load_recipe
 from finetune.recipe.schema import Fim, ScratchModel, Sequences
 from finetune.run_folder import RunFolder, read_json
 from finetune.sequences import Encoder, Rule, block_stream, tokenise
@@ -117,6 +118,13 @@ def base(fim_base: Path, tmp_path: Path) -> Path:
     return tmp_path / "base"
 
 
+def copy_prepared(prepared: Path, run: RunFolder, recipe: Recipe) -> None:
+    """A copy of the prepared run that stands on this recipe's base, in which faults may be."""
+    shutil.copytree(prepared, run.path, dirs_exist_ok=True)
+    keys = basis_of("prepare", recipe, {}).keys
+    change_json(run.stages, lambda records: records["prepare"].update(keys=keys))
+
+
 @dataclass
 class Examined:
     """What the doctor wrote, and whether it refused."""
@@ -140,11 +148,12 @@ def doctor(recipe_file: Path, prepared: Path, base: Path, tmp_path: Path) -> Ite
 
     def examined(*overrides: str) -> Examined:
         run = RunFolder(tmp_path / "runs" / "patient")
-        shutil.copytree(prepared, run.path, dirs_exist_ok=True)
         own = (f"base.model={base}", *overrides)
+        recipe = load_recipe(recipe_file, own).recipe
+        copy_prepared(prepared, run, recipe)
         message = None
         try:
-            examine(load_recipe(recipe_file, own).recipe, run)
+            examine(recipe, run)
         except Refused as error:
             message = str(error)
         found = read_json(run.doctor)

@@ -2,13 +2,15 @@
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from finetune.recipe import load_recipe
+from finetune.run_folder import RunFolder
 from tests.training.conftest import FINETUNE
+from tests.training.doctor.conftest import copy_prepared
 from tests.training.doctor.test_doctor_files import rewrite
 
 
@@ -16,10 +18,11 @@ from tests.training.doctor.test_doctor_files import rewrite
 def launched(recipe_file, prepared, base, tmp_path):
     """`launched(code, command, *overrides)`: what a command says that ends so."""
     runs = tmp_path / "runs"
-    shutil.copytree(prepared, runs / "patient")
 
     def run(code: int, command: str, *overrides: str) -> str:
         own = (f"base.model={base}", "engine=zero3", *overrides)
+        recipe = load_recipe(recipe_file, own).recipe
+        copy_prepared(prepared, RunFolder(runs / "patient"), recipe)
         done = subprocess.run(
             [*FINETUNE, command, str(recipe_file), *own, "--runs", str(runs)],
             env={**os.environ, "OMP_NUM_THREADS": "1"},
