@@ -40,7 +40,7 @@ def nucleus(chances_BV: Tensor, top_p: float) -> Tensor:
     """
     if top_p >= 1:
         return chances_BV
-    sorted_BV, order_BV = chances_BV.sort(-1, descending=True, stable=True)
+    sorted_BV, order_BV = chances_BV.sort(dim=-1, descending=True, stable=True)
     before_BV = sorted_BV.cumsum(-1) - sorted_BV
     stays_BV = (before_BV < top_p).scatter(-1, order_BV, before_BV < top_p)
     return chances_BV * stays_BV
