@@ -84,7 +84,8 @@ def requests_of(count, *, samples=1, stops=()):
             task="t",
             id=str(number),
             sample=sample,
-            prompt=f"def f_{number}(x):\n    "[number % 5 : 3 + 7 * number % 17] + "v " * (number % 9),
+            prompt=f"def f_{number}(x):\n    "[number % 5 : 3 + 7 * number % 17]
+            + "v " * (number % 9),
             stops=stops,
         )
         for number in range(count)

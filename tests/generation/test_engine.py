@@ -83,7 +83,9 @@ def test_the_same_prompt_in_another_task_draws_other_numbers(local):
 
 
 def test_a_completion_ends_before_the_earliest_stop_of_its_own(local):
-    (plain,) = by_key(local(), [Request(task="t", id="1", sample=0, prompt="def f")], GREEDY).values()
+    (plain,) = by_key(
+        local(), [Request(task="t", id="1", sample=0, prompt="def f")], GREEDY
+    ).values()
     early, late = plain.text[2:4], plain.text[5:8]
     assert plain.text.find(early) == 2
     rows = {"none": (), "both": (late, early), "late": (late,), "another": ("\0\0",)}
@@ -105,7 +107,9 @@ def test_rows_that_ended_cost_no_further_step(local, small_gpt):
         lambda _module, _args, inputs: widths.append(len(inputs["input_ids"])), with_kwargs=True
     )
     try:
-        (plain,) = by_key(local(), [Request(task="t", id="1", sample=0, prompt="q")], GREEDY).values()
+        (plain,) = by_key(
+            local(), [Request(task="t", id="1", sample=0, prompt="q")], GREEDY
+        ).values()
         widths.clear()
         requests = [
             Request(task="t", id="stops", sample=0, prompt="q", stops=(plain.text[0],)),
