@@ -3,10 +3,11 @@
     python benchmarks/generation.py            # about three minutes on two cores
     python benchmarks/generation.py --write    # the same, and results/generation.md
 
-The model is a GPT-BigCode as the recipes make them from scratch, its random weights enlarged so that
-what it writes depends on what it reads. Prompts are the beginnings of functions of this toolkit.
-Everybody writes the same: greedy, fp32, until a stop string, the end of the document or 96 tokens;
-where two wrote different ids it is counted. CPU seconds of all threads, the better of two turns.
+The model is a GPT-BigCode as the recipes make them from scratch, its random weights enlarged so
+that what it writes depends on what it reads. Prompts are the beginnings of functions of this
+toolkit. Everybody writes the same: greedy, fp32, until a stop string, the end of the document or 96
+tokens; texts unlike the first path's are counted. CPU seconds of all threads, the better of two
+turns.
 """
 
 import ast

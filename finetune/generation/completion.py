@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol
 
 from finetune.generation.sampling import Sampling
 from finetune.run_folder import digest_of
+from finetune.tokenizer import CodeTokenizer
 
 Finish = Literal["stop", "length", "no_room"]
 """The end of the document or a stop string; the longest that was allowed; a prompt that leaves no
@@ -62,6 +63,14 @@ class Backend(Protocol):
     @property
     def identity(self) -> dict[str, Any]:
         """JSON that tells this model from others; completions of two are never mixed in a file."""
+
+    @property
+    def tokenizer(self) -> CodeTokenizer | None:
+        """The model's own, where it is known."""
+
+    @property
+    def positions(self) -> int | None:
+        """The longest sequence that the model takes, where it is known."""
 
     def complete(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[Completion]:
         """One completion per request as they come, in any order."""

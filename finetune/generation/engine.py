@@ -69,6 +69,10 @@ class LocalModel:
             "tokenizer": self.tokenizer.digest,
         }
 
+    @property
+    def positions(self) -> int:
+        return positions_of(self.model)
+
     def complete(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[Completion]:
         """Completions as they are done, those of long prompts first."""
         speller = Speller(self.tokenizer)
@@ -103,7 +107,7 @@ class LocalModel:
         if not prompt:  # something must be read before anything can be written
             prompt = (self.tokenizer.eod,)
         seed = seed_of(sampling.seed, *request.key)
-        room = sampling.room(len(prompt), positions_of(self.model))
+        room = sampling.room(len(prompt), self.positions)
         return Row(index=index, prompt=prompt, stops=request.stops, room=room, draws=uniforms(seed))
 
     def _batches(self, waiting: deque[Row], sampling: Sampling) -> Iterator[tuple[int, Written]]:

@@ -46,6 +46,8 @@ def post_json(url: str, body: Mapping[str, Any], key: str | None, retrying: Retr
     of `retrying` brought one."""
     problem = "no attempt was made"
     for attempt in range(retrying.attempts):
+        if retrying.given_up.is_set():
+            break
         try:
             with urlopen(_request(url, body, key), timeout=retrying.timeout) as response:
                 return _parsed(response, url)
@@ -64,8 +66,6 @@ def post_json(url: str, body: Mapping[str, Any], key: str | None, retrying: Retr
                     "`vllm serve MODEL`), or mend the address"
                 ) from None
             problem, after = f"{type(reason).__name__}: {reason}", None
-        if retrying.given_up.is_set():
-            break
         if attempt + 1 < retrying.attempts:
             retrying.wait(attempt, after)
     raise Failed(

@@ -17,7 +17,7 @@ def requests_for(
     problems: Sequence[Problem],
     sampling: Sampling,
     tokenizer: CodeTokenizer | None,
-    positions: int,
+    positions: int | None,
     layout: str = "psm",
 ) -> list[Request]:
     """Every sample of every problem, in order.
@@ -47,7 +47,7 @@ def _gap_prompt(
     problem: Problem,
     sampling: Sampling,
     tokenizer: CodeTokenizer | None,
-    positions: int,
+    positions: int | None,
     layout: str,
 ) -> tuple[int, ...]:
     if tokenizer is None:
@@ -60,8 +60,13 @@ def _gap_prompt(
             f"max_new_tokens: {problem.task} fills gaps, whose context takes what the answer "
             "leaves free; set it"
         )
-    opening = opening_ids(tokenizer)
-    limit = min(positions, sampling.max_length or positions)
+    limits = [limit for limit in (positions, sampling.max_length) if limit is not None]
+    if not limits:
+        raise UserError(
+            f"positions: {problem.task} fills gaps, whose context takes what the model has room "
+            "for; state the model's positions"
+        )
+    opening, limit = opening_ids(tokenizer), min(limits)
     budget = limit - sampling.max_new_tokens - len(opening)
     if budget < SHORTEST_PROMPT:
         raise UserError(

@@ -6,6 +6,7 @@ import torch
 from finetune.errors import Failed, UserError
 from finetune.generation.completion import Request
 from finetune.generation.engine import LocalModel
+from finetune.generation.rows import join, keep, read_prompts, step
 from finetune.generation.sampling import Sampling
 from tests.generation.conftest import FAMILIES, make_model, requests_of
 
@@ -119,6 +120,24 @@ def test_rows_that_ended_cost_no_further_step(local, small_gpt):
     finally:
         handle.remove()
     assert widths == [1, *[1] * 15], "the prompt is read once for both, and one row goes on"
+
+
+@pytest.mark.parametrize("family", ["gpt_bigcode", "starcoder2_window", "llama"])
+def test_rows_join_whichever_is_wider_and_leave_in_any_order(family):
+    """Logits behind the same tokens, read in company and read alone without padding or cache."""
+    model, short, long = make_model(family), [20, 21, 22], list(range(30, 60))
+    with torch.inference_mode():
+        rows = step(model, read_prompts(model, [short, long[:2]], 4), [40, 41])
+        rows = join(rows, read_prompts(model, [long, short], 4))
+        rows = step(model, keep(rows, [2, 0, 3]), [50, 51, 52])
+        rows = keep(rows, [1, 2])
+        rows = join(read_prompts(model, [long], 4), rows)
+        rows = step(model, rows, [53, 54, 55])
+        for row, ids in enumerate(([*long, 53], [*short, 40, 51, 54], [*short, 52, 55])):
+            alone = model(input_ids=torch.tensor([ids]), use_cache=False).logits[0, -1]
+            torch.testing.assert_close(rows.logits_BV[row], alone, atol=2e-5, rtol=1e-4)
+    rows = keep(rows, [1, 2])
+    assert rows.mask_BT.tolist() == [[1] * 6, [0] + [1] * 5], "no padding that all have"
 
 
 def test_a_prompt_without_room_is_said_to_have_none(local):

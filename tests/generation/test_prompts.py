@@ -123,6 +123,8 @@ def test_a_gap_needs_a_tokenizer_a_length_and_room(code_tokenizer):
         UserError, match=r"own: 1 has a gap to fill.*name the model's own tokenizer"
     ):
         requests_for("own", gap, Sampling(max_new_tokens=9), None, 64)
+    with pytest.raises(UserError, match="positions: own fills gaps"):
+        requests_for("own", gap, Sampling(max_new_tokens=9), code_tokenizer, None)
     with pytest.raises(UserError, match="max_new_tokens: own fills gaps"):
         requests_for("own", gap, Sampling(max_length=9), code_tokenizer, 64)
     with pytest.raises(UserError, match="max_new_tokens: 61 leave no room for a prompt in 64"):

@@ -75,3 +75,16 @@ def test_another_folder_has_an_opening_of_its_own(llama_like, tiny_tokenizer, tm
     shutil.copytree(tiny_tokenizer, copy)
     assert opening_ids(CodeTokenizer(copy)) == ()
     assert opening_ids(llama_like) == (0,)
+
+
+@pytest.mark.parametrize("family", ["starcoder", "starcoder2"])
+def test_real_tokenizers_spell_and_open_as_expected(shared, family):
+    tokenizer = CodeTokenizer(shared / "data" / f"{family}-tokenizer")
+    text = "    return é🙂\n\n\tx = 3.14  # <file_sep>\n"
+    ids = [*tokenizer.encode(text), tokenizer.eod]
+    assert Speller(tokenizer).text(ids) == text + "<|endoftext|>"
+    assert opening_ids(tokenizer) == ()
+    next_file = tokenizer.special_id("<file_sep>")
+    assert (next_file is not None) == (family == "starcoder2")
+    if next_file is not None:
+        assert Speller(tokenizer).has_just_stopped([*ids, next_file], ["<file_sep>"])
