@@ -27,10 +27,9 @@ def choose(
     chances_BV = nucleus(torch.softmax(logits_BV.double() / temperature, -1), top_p)
     sums_BV = chances_BV.cumsum(-1)
     aims_B1 = torch.tensor(draws, dtype=torch.double, device=sums_BV.device)[:, None]
+    # The first sum above the aim: a draw below 1 times the whole sum, in doubles, is less than it.
     ids_B = torch.searchsorted(sums_BV, aims_B1 * sums_BV[:, -1:], right=True)[:, 0]
-    # A draw just below 1 may round up to the whole sum, behind which there is no token.
-    last_B = chances_BV.shape[-1] - 1 - (chances_BV > 0).flip(-1).int().argmax(-1)
-    return torch.minimum(ids_B, last_B).tolist()  # type: ignore[no-any-return]
+    return ids_B.tolist()  # type: ignore[no-any-return]
 
 
 def nucleus(chances_BV: Tensor, top_p: float) -> Tensor:

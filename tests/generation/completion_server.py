@@ -72,6 +72,11 @@ def serving(backend):
                 status, value = answer(backend, body)
             self.reply(status, json.dumps(value).encode(), {})
 
+        def do_GET(self):
+            """Where a redirection of POST ends."""
+            served.keys.append(self.headers.get("Authorization"))
+            self.reply(405, b"", {})
+
         def reply(self, status, content, headers):
             self.send_response(status)
             for name, value in {"Content-Length": str(len(content)), **headers}.items():

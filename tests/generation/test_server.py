@@ -183,13 +183,14 @@ def test_without_a_key_none_is_sent(backend, server):
     assert server.keys == [None]
 
 
-def test_the_key_follows_no_redirection(backend, server, local, monkeypatch):
+@pytest.mark.parametrize(("status", "keys"), [(302, [None]), (303, [None]), (307, [])])
+def test_the_key_follows_no_redirection(backend, server, local, monkeypatch, status, keys):
     monkeypatch.setenv(KEY_VARIABLE, KEY)
     with serving(local()) as other:
-        server.failures.append((307, {"Location": f"{other.url}/v1/completions"}, ""))
-        with pytest.raises(Failed, match="HTTP 307"):
+        server.failures.append((status, {"Location": f"{other.url}/v1/completions"}, ""))
+        with pytest.raises(Failed, match=r"HTTP (405|307)"):
             list(backend().complete(requests_of(2)[1:], GREEDY))
-        assert other.asked == []
+        assert (other.asked, other.keys) == ([], keys)
 
 
 def test_a_password_in_the_address_is_refused_and_not_shown():
