@@ -1,19 +1,22 @@
-"""Held-out files -> lines to fill in. Which lines depends on the files alone."""
+"""Held-out files -> gaps to fill in. Which gaps depends on the files alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from data_formats.document import Document
+from data_formats.document import Document, Span
 from finetune.generation.infill import Gap
 
 SHORTEST = 4
 """Characters of a line that is worth guessing: brackets and `pass`-like scraps say little."""
 
+Bounds = Callable[[str, str], Iterable[Span]]
+"""Text and language -> what may be taken out of it."""
+
 
 @dataclass(frozen=True)
 class LineProblem:
-    """One line of a file, without its indentation, taken out."""
+    """One line of a file, without its indentation, or another part of it, taken out."""
 
     path: str
     language: str
@@ -23,11 +26,16 @@ class LineProblem:
 
 def line_problems(documents: Sequence[Document], count: int) -> list[LineProblem]:
     """`count` lines (or all there are), picked by a hash of file and position."""
+    return gap_problems(documents, count, lambda text, _: line_bounds(text))
+
+
+def gap_problems(documents: Sequence[Document], count: int, bounds: Bounds) -> list[LineProblem]:
+    """`count` of the parts that `bounds` gives, picked by a hash of file and position."""
     candidates = [
-        (_rank(id_, first + start), document, body, start, end)
-        for document, id_ in ((document, document.id) for document in documents)
+        (_rank(document.id, first + start), document, body, start, end)
+        for document in documents
         for first, body in _bodies(document)
-        for start, end in _lines(body)
+        for start, end in bounds(body, document.language)
     ]
     candidates.sort(key=lambda candidate: candidate[0])
     return [
@@ -52,13 +60,18 @@ def _rank(document_id: str, start: int) -> bytes:
     return blake2b(f"{document_id}\0{start}".encode(), digest_size=16).digest()
 
 
-def _lines(text: str) -> list[tuple[int, int]]:
+def line_bounds(text: str) -> list[Span]:
     """Bounds of the stripped content of each line that holds a letter or digit."""
     bounds, at = [], 0
     for line in text.split("\n"):
         content = line.strip()
-        if len(content) >= SHORTEST and any(map(str.isalnum, content)):
+        if says_something(content):
             start = at + line.index(content)
             bounds.append((start, start + len(content)))
         at += len(line) + 1
     return bounds
+
+
+def says_something(content: str) -> bool:
+    """Whether a text is worth guessing."""
+    return len(content) >= SHORTEST and any(map(str.isalnum, content))

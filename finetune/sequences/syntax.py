@@ -31,7 +31,7 @@ MAX_STEPS_PER_BYTE = 6
 none can take a thousand. Steps, unlike seconds, are the same on every machine."""
 
 _AT = re.compile(rb"[ \t\f]*@")
-_LINE_END = re.compile(rb"\r\n|\r|\n")
+LINE_END = re.compile(rb"\r\n|\r|\n")
 """What ends a line for `ast`; a form feed or U+2028 does not."""
 
 _LEADS = bytes((byte & 0xC0) != 0x80 for byte in range(256))
@@ -182,7 +182,7 @@ def _level_order(
     return Tree(starts, ends, firsts, groups)
 
 
-def _code_points(text: str, data: bytes) -> Sequence[int]:
+def code_points(text: str, data: bytes) -> Sequence[int]:
     """For each place in `data`, the UTF-8 of `text`, how many characters begin before it."""
     if len(data) == len(text):
         return range(len(data) + 1)
@@ -197,8 +197,8 @@ def _parse_python(text: str) -> Tree | None:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     data = source.encode()
-    points = _code_points(source, data)
-    lines = [0, *(match.end() for match in _LINE_END.finditer(data))]
+    points = code_points(source, data)
+    lines = [0, *(match.end() for match in LINE_END.finditer(data))]
 
     def place(line: int, column: int) -> int:
         return points[lines[line - 1] + column]
@@ -254,24 +254,29 @@ def _grammars(language: str) -> list["tree_sitter.Language"]:
 
 
 def _parse_other(text: str, language: str) -> Tree | None:
-    """By the first grammar that finds no mistake, else by the first that finds anything at all."""
     data = text.encode("utf-8", "surrogatepass")
-    roots: list[tree_sitter.Node] = []
-    for grammar in _grammars(language):
-        if (root := _root(data, grammar)) is not None:
-            roots.append(root)
-            if not root.has_error:
-                break
-    if not roots:
+    best = best_root(data, language)
+    if best is None:
         return None
-    best = min(roots, key=lambda root: root.has_error)
-    points = _code_points(text, data)
+    points = code_points(text, data)
 
     def children(parent: "tree_sitter.Node") -> Iterable[tuple[int, int, int, "tree_sitter.Node"]]:
         for node in parent.named_children:  # arguments and the like are nodes, brackets included
             yield points[node.start_byte], points[node.end_byte], 0, node
 
     return _level_order(best, len(text), children)
+
+
+def best_root(data: bytes, language: str) -> "tree_sitter.Node | None":
+    """The tree of UTF-8 by the first grammar of `language` that finds no mistake, else by the first
+    that finds anything at all; None where none does, or is installed."""
+    roots: list[tree_sitter.Node] = []
+    for grammar in _grammars(language):
+        if (root := _root(data, grammar)) is not None:
+            roots.append(root)
+            if not root.has_error:
+                break
+    return min(roots, key=lambda root: root.has_error) if roots else None
 
 
 def _root(data: bytes, grammar: "tree_sitter.Language") -> "tree_sitter.Node | None":

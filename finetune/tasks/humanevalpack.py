@@ -32,6 +32,7 @@ def _problem(language: str, row: Row) -> Problem:
         tests=row["test"],
         entry_point=row["entry_point"],
         signature=row["signature"],
+        declaration=row["declaration"],
         part=language,
         instruction=row["instruction"],
         buggy=row["buggy_solution"],

@@ -30,6 +30,8 @@ class Problem:
     """Function that the tests call; empty where the benchmark does not say."""
     signature: str = ""
     """Head of that function as the benchmark writes it; empty where it does not say."""
+    declaration: str = ""
+    """The prompt without the task in words, for tasks that have it apart: imports and that head."""
     part: str = ""
     """What is scored by itself within the task: `test` of mbpp, `single_line` of infilling."""
     suffix: str | None = None
