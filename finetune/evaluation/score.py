@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from data_formats.document import Document
+from finetune.evaluation.gate import gate
 from finetune.evaluation.line_problems import LineProblem, line_problems
 from finetune.generation.infill import infill_lines
 from finetune.models.load import best_device, load_model
 from finetune.models.measure import LAYOUTS, Measured, MeasuringSet, measure, measuring_set
+from finetune.recipe.evaluation import INFILLING
 from finetune.recipe.schema import Evaluate
 from finetune.sequences import TokenisedCorpus
 from finetune.tokenizer import CodeTokenizer
@@ -92,6 +94,11 @@ def scores_json(
     models = {"base": base, "tuned": tuned}
     totals = {name: _total(scores.losses) for name, scores in models.items()}
     losses = {name: _round(total, "loss") for name, total in totals.items()}
+    infilling = None
+    rates: dict[str, dict[str, float]] = {name: {} for name in models}
+    if inputs.problems:
+        infilling = {name: _infilling(own, inputs, section) for name, own in models.items()}
+        rates = {name: {INFILLING: own["exact_match"]} for name, own in infilling.items()}
     return {
         "losses": losses,
         "bits_per_byte": {name: _round(total, "bits_per_byte") for name, total in totals.items()},
@@ -103,10 +110,8 @@ def scores_json(
             language: {layout: one.tokens for layout, one in by_layout.items()}
             for language, by_layout in base.losses.items()
         },
-        "infilling": {name: _infilling(scores, inputs, section) for name, scores in models.items()}
-        if inputs.problems
-        else None,
-        "gate": gate(losses, section),
+        "infilling": infilling,
+        "gate": gate(section.gate, losses, rates),
         "jail": "not used: no generated code was executed",
     }
 
@@ -150,18 +155,3 @@ def _infilling(scores: ModelScores, inputs: HeldOut, section: Evaluate) -> dict[
             for problem, completion in shown
         ],
     }
-
-
-def gate(losses: dict[str, dict[str, float]], section: Evaluate) -> dict[str, Any]:
-    """Whether the tuned model may be released, with a reason per layout that rose too far."""
-    reasons = []
-    for layout, limit in section.gate.items():
-        if layout not in losses["tuned"]:
-            reasons.append(
-                f"{layout} was not measured: no sentinels, or nothing held out can be cut"
-            )
-            continue
-        rise = losses["tuned"][layout] - losses["base"][layout]
-        if not rise <= limit.max_loss_rise:  # a loss that is not a number must not pass
-            reasons.append(f"{layout} loss rose by {rise:.4f}, more than {limit.max_loss_rise}")
-    return {"passed": not reasons, "reasons": reasons}

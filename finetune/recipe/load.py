@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from finetune.recipe.evaluation import contradictions as unmeasured
 from finetune.recipe.problems import Problem, RecipeError, from_validation
 from finetune.recipe.schema import EarlierRun, Recipe
 from finetune.recipe.source import KeyPath, Source, apply_overrides, read_yaml
@@ -74,6 +75,7 @@ def _contradictions(recipe: Recipe) -> list[Problem]:
     full = recipe.tune.method == "full"
     if recipe.publish and full and recipe.publish.artefact == "adapter":
         found.append(Problem(("publish", "artefact"), "full tuning makes no adapter; use merged"))
+    found += [Problem(("evaluate", *key), message) for key, message in unmeasured(recipe.evaluate)]
     return found
 
 
@@ -111,6 +113,10 @@ def _paths(values: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, KeyPat
         yield curate, "opt_out", ("data", "curate", "opt_out")
     if isinstance(evaluate, dict) and isinstance(evaluate.get("benchmarks"), str):
         yield evaluate, "benchmarks", ("evaluate", "benchmarks")
+    tasks = evaluate.get("tasks") if isinstance(evaluate, dict) else None
+    for index, task in enumerate(tasks if isinstance(tasks, list) else []):
+        if isinstance(task, dict) and isinstance(task.get("file"), str):
+            yield task, "file", ("evaluate", "tasks", index, "file")
     if isinstance(publish, dict) and isinstance(publish.get("hub"), str):
         yield publish, "hub", ("publish", "hub")
     if isinstance(base, str) and is_folder(base):

@@ -21,6 +21,7 @@ from finetune.recipe.data import (
     SourceFim,
     SuffixFirst,
 )
+from finetune.recipe.evaluation import Evaluate, GapKind, Gate, TaskChoice
 from finetune.recipe.fields import SECTION, Count, Natural, RunName, Share, Texts
 
 __all__ = [
@@ -28,12 +29,16 @@ __all__ = [
     "CutKind",
     "CutKinds",
     "Data",
+    "Evaluate",
     "Fim",
     "Format",
+    "GapKind",
+    "Gate",
     "Labels",
     "Source",
     "SourceFim",
     "SuffixFirst",
+    "TaskChoice",
 ]
 
 
@@ -227,30 +232,6 @@ class Train(BaseModel):
     """Stop where the held-out loss no longer falls; off when left out."""
     trackers: tuple[Literal["tensorboard", "trackio", "wandb"], ...] = ()
     """Where the log also goes; each needs its package."""
-
-
-class Gate(BaseModel):
-    """How far a measure may fall against the base before the release is refused."""
-
-    model_config = SECTION
-    max_loss_rise: Annotated[float, Field(ge=0.0)]
-    """In nats per token."""
-
-
-class Evaluate(BaseModel):
-    """What is measured of base and tuned, on held-out files only."""
-
-    model_config = SECTION
-    infilling_problems: Natural = 200
-    """Held-out lines to fill in; 0 turns it off."""
-    max_new_tokens: Count = 48
-    """Longest completion of a line."""
-    loss_tokens: Count = 2_000_000
-    """At most so many held-out tokens per language and layout."""
-    benchmarks: str | None = None
-    """Folder of benchmark files; the variable FINETUNE_BENCHMARKS when left out."""
-    gate: dict[Literal["left_to_right", "psm", "spm"], Gate] = {}
-    """A run that does worse does not reach release/."""
 
 
 class Publish(BaseModel):

@@ -10,7 +10,6 @@ from finetune.evaluation.line_problems import LineProblem
 from finetune.evaluation.score import (
     HeldOut,
     ModelScores,
-    gate,
     held_out,
     score_model,
     scores_json,
@@ -23,57 +22,6 @@ from finetune.sequences import Encoder, tokenise
 from finetune.tokenizer import CodeTokenizer
 
 LAYOUTS = ("left_to_right", "psm", "spm")
-
-
-def losses(left_to_right=1.0, psm=2.0, spm=3.0):
-    return dict(zip(LAYOUTS, (left_to_right, psm, spm), strict=True))
-
-
-def judged(limits, tuned):
-    section = Evaluate(gate={name: Gate(max_loss_rise=rise) for name, rise in limits.items()})
-    return gate({"base": losses(), "tuned": tuned}, section)
-
-
-def test_without_limits_the_gate_is_open():
-    assert judged({}, losses(left_to_right=99.0)) == {"passed": True, "reasons": []}
-
-
-def test_a_loss_that_fell_passes():
-    assert judged(dict.fromkeys(LAYOUTS, 0.0), losses(0.5, 1.5, 2.5))["passed"]
-
-
-def test_a_loss_that_rose_to_the_limit_passes():
-    assert judged({"psm": 0.25}, losses(psm=2.25))["passed"]
-
-
-def test_a_loss_that_rose_beyond_the_limit_is_refused_with_its_numbers():
-    assert judged({"psm": 0.25}, losses(psm=2.5)) == {
-        "passed": False,
-        "reasons": ["psm loss rose by 0.5000, more than 0.25"],
-    }
-
-
-def test_only_the_layouts_with_a_limit_are_judged():
-    assert judged({"psm": 0.1}, losses(left_to_right=9.0, spm=9.0))["passed"]
-
-
-def test_every_layout_that_rose_has_its_reason():
-    assert len(judged(dict.fromkeys(LAYOUTS, 0.1), losses(2.0, 3.0, 4.0))["reasons"]) == 3
-
-
-@pytest.mark.parametrize("loss", [math.nan, math.inf])
-def test_a_loss_that_is_no_number_does_not_pass(loss):
-    assert not judged({"left_to_right": 5.0}, losses(left_to_right=loss))["passed"]
-
-
-def test_a_limit_on_what_was_not_measured_is_refused():
-    verdict = gate(
-        {"base": {"left_to_right": 1.0}, "tuned": {"left_to_right": 1.0}},
-        Evaluate(gate={"spm": Gate(max_loss_rise=1.0)}),
-    )
-    assert verdict["reasons"] == [
-        "spm was not measured: no sentinels, or nothing held out can be cut"
-    ]
 
 
 def by_layout(nats, tokens, size):
