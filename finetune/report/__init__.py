@@ -11,8 +11,9 @@ Everything said here comes from a file in a run folder; what no file says is "no
 """
 
 from finetune.report.page import render, write_report
+from finetune.report.row import Row
 from finetune.report.runs import RunView, lineage, read_run
-from finetune.report.table import LEGEND, Row, lineage_table, rows
+from finetune.report.table import LEGEND, lineage_table, rows
 
 __all__ = [
     "LEGEND",

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from finetune.report import charts, table, wording
+from finetune.report.row import ARROWS
 from finetune.report.runs import (
     DataSummary,
     RunView,
@@ -15,6 +16,7 @@ from finetune.report.runs import (
     number,
 )
 from finetune.report.samples import samples_of
+from finetune.report.task_page import task_context
 from finetune.run_folder import RunFolder, write_text
 from finetune.templates import load_template
 
@@ -36,7 +38,7 @@ def render(views: Sequence[RunView]) -> str:
         headline=table.headline(views[-1]),
         runs=[run_context(view, f"run{position}") for position, view in enumerate(views)],
         legend=table.LEGEND,
-        arrows=table.ARROWS,
+        arrows=ARROWS,
         not_measured=wording.NOT_MEASURED,
     )
     return _writable(page)
@@ -54,6 +56,7 @@ def run_context(view: RunView, ident: str) -> dict[str, Any]:
         "curves": charts.loss_curves(view, f"{ident}-curves"),
         "left_out": charts.left_out(view),
         "bars": charts.language_bars(view, f"{ident}-bars"),
+        "tasks": task_context(view, ident),
         "samples": samples_of(view.scores),
         "settings": settings_in_words(view),
         "gate": gate_refusals(view),
