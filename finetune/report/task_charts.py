@@ -1,17 +1,16 @@
-"""Scores of tasks as SVG: bars with the whiskers of their intervals, the interval of each
-difference against zero, and one mark per problem."""
+"""What became of each task, as SVG: every difference's interval beside zero, and one mark per
+problem."""
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from markupsafe import Markup
 
 from finetune.evaluation.chance import CONFIDENCE_IN_WORDS, points
-from finetune.report import axes, wording
+from finetune.report import axes
 from finetune.report.axes import Entry, Frame
-from finetune.report.task_rows import interval_in_words
-from finetune.report.tasks import Side, TaskView, Tried
+from finetune.report.task_bars import whisker
+from finetune.report.tasks import TaskView, Tried
 
 MOST_MARKS = 1200
 """Problems that are drawn one by one."""
@@ -31,138 +30,6 @@ STATES = {
     "never": "neither ever passes",
 }
 PITCH = 11
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bar:
-    """One score; `kind` is its class in the style sheet."""
-
-    label: str
-    kind: str
-    score: float
-    interval: tuple[float, float] | None = None
-    words: str = ""
-    """The interval, behind the score."""
-
-
-def highest(tasks: Iterable[TaskView]) -> float:
-    """What the axis that all tasks of a run share must reach."""
-    sides = [side for task in tasks for side in (task.base, task.tuned)]
-    values = [side.score or 0.0 for side in sides]
-    values += [side.interval[1] for side in sides if side.interval]
-    return min(1.0, max((v for v in values if math.isfinite(v)), default=0.0)) or 1.0
-
-
-def task_bars(task: TaskView, reach: float, ident: str) -> Markup | None:
-    """Both scores; None where neither was measured."""
-    named = (("base", "before", task.base), ("tuned", "after", task.tuned))
-    bars = [bar for label, kind, side in named if (bar := _side_bar(label, kind, side))]
-    title = f"{task.metric} of {task.name}, {task.count_in_words}"
-    return _bars(title, [("", bars)], reach, ident) if bars else None
-
-
-def part_bars(task: TaskView, ident: str) -> Markup | None:
-    """Both scores per language or kind; None where there is none."""
-    groups = []
-    for part in task.parts:
-        count = "" if part.problems is None else f", {part.problems:,} problems"
-        named = (("base", "before", part.base), ("tuned", "after", part.tuned))
-        bars = [
-            Bar(label=label, kind=kind, score=score)
-            for label, kind, score in named
-            if score is not None and math.isfinite(score)
-        ]
-        groups += [(f"{part.name}{count}", bars)] if bars else []
-    if not groups:
-        return None
-    reach = max(bar.score for _, bars in groups for bar in bars) or 1.0
-    return _bars(f"{task.metric} of {task.name} by part", groups, reach, ident)
-
-
-def _side_bar(label: str, kind: str, side: Side) -> Bar | None:
-    if side.score is None or not math.isfinite(side.score):
-        return None
-    words = interval_in_words(side)
-    return Bar(label=label, kind=kind, score=side.score, interval=side.interval, words=words)
-
-
-def _bars(
-    title: str, groups: Sequence[tuple[str, Sequence[Bar]]], reach: float, ident: str
-) -> Markup:
-    return Markup(
-        axes.both_widths(lambda width, name: _drawn(title, groups, reach, width, name), ident)
-    )
-
-
-def _drawn(
-    title: str,
-    groups: Sequence[tuple[str, Sequence[Bar]]],
-    reach: float,
-    width: int,
-    ident: str,
-) -> str:
-    marks = axes.ticks(0, 100 * reach, width // 160)
-    has_intervals = any(bar.words for _, bars in groups for bar in bars)
-    right = width - (132 if has_intervals else 50)
-    height = sum(22 * len(bars) + (22 if name else 0) + 8 for name, bars in groups)
-    frame = Frame(left=48, right=right, top=2, bottom=height, x=(0, marks[-1]), y=(0, 1))
-    parts = [_percent_axis(frame, marks)]
-    y = 4.0
-    for name, bars in groups:
-        if name:
-            parts.append(axes.text(0, y + 13, name, kind="heading"))
-            y += 22
-        for bar in bars:
-            parts.append(_bar(frame, y, bar))
-            y += 22
-        y += 8
-    summary = "; ".join(
-        " ".join(filter(None, (name, f"{bar.label} {wording.share(bar.score)}", _bounds(bar))))
-        for name, bars in groups
-        for bar in bars
-    )
-    return axes.drawing(width, height + 24, ident, title, f"{summary}.", "".join(parts))
-
-
-def _percent_axis(frame: Frame, marks: Sequence[float]) -> str:
-    step = axes.step_of(marks)
-    return "".join(
-        f'<path class="grid" d="M{frame.across(mark):.1f} {frame.top:.1f}V{frame.bottom:.1f}"/>'
-        + axes.text(
-            frame.across(mark), frame.bottom + 17, f"{axes.tick_text(mark, step)}%", "middle"
-        )
-        for mark in marks
-    )
-
-
-def _bar(frame: Frame, y: float, bar: Bar) -> str:
-    end = frame.across(100 * bar.score)
-    parts = [
-        axes.text(0, y + 12, bar.label),
-        f'<rect class="{bar.kind}" x="{frame.left:.1f}" y="{y + 2:.1f}" '
-        f'width="{max(end - frame.left, 0.5):.1f}" height="13" rx="1.5"/>',
-    ]
-    if bar.interval:
-        low, high = (frame.across(100 * bound) for bound in bar.interval)
-        parts.append(whisker(low, high, y + 8.5, f"{bar.label}: {_bounds(bar)}"))
-        end = max(end, high)
-    # Behind the whisker; always at one place where intervals follow, so that they form a column.
-    x = frame.right + 8 if bar.words or end + 50 > frame.right + 50 else end + 8
-    parts.append(axes.text(x, y + 12, wording.share(bar.score), kind="value"))
-    if bar.words:
-        parts.append(axes.text(x + 44, y + 12, bar.words, kind="interval"))
-    return "".join(parts)
-
-
-def _bounds(bar: Bar) -> str:
-    return f"({CONFIDENCE_IN_WORDS}: {bar.words})" if bar.words else ""
-
-
-def whisker(low: float, high: float, y: float, hint: str) -> str:
-    """From one end of an interval to the other, with caps; says its values when pointed at."""
-    caps = "".join(f"M{end:.1f} {y - 4:.1f}v8" for end in (low, high))
-    path = f'<path d="{caps}M{low:.1f} {y:.1f}H{high:.1f}"/>'
-    return f'<g class="whisker">{axes.hint(hint)}{path}</g>'
 
 
 def differences(tasks: Sequence[TaskView], ident: str) -> Markup | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from finetune.report import task_charts, wording
+from finetune.report import task_bars, task_charts, wording
 from finetune.report.inert import excerpt, inert_line
 from finetune.report.row import Row, compared
 from finetune.report.runs import RunView, number
@@ -15,7 +15,7 @@ from finetune.report.wording import LAYOUTS
 
 OPEN_EXAMPLES = 2
 MOST_EXAMPLES = 20
-MOST_MOVED = 20
+MOST_MOVED = 10
 """Problems won, and as many lost, that are listed; those that moved furthest."""
 _VERDICTS = {"passed": "better", "exact": "better"}
 
@@ -77,7 +77,7 @@ def task_context(view: RunView, ident: str) -> dict[str, Any]:
     """For one run; `sections` is empty where nothing was run."""
     infilling = infilling_of(view.scores)
     tasks = [*([infilling] if infilling.measured else []), *tasks_of(view.scores)]
-    reach = task_charts.highest(tasks)
+    reach = task_bars.highest(tasks)
     compared_ones = [task for task in tasks if task.contrast]
     return {
         "sections": [
@@ -117,8 +117,8 @@ def section(task: TaskView, reach: float, ident: str) -> TaskSection:
         sentence=_sentence(task),
         kind=_kind(task),
         more=tuple(_more(task)),
-        bars=task_charts.task_bars(task, reach, f"{ident}-bars"),
-        parts=task_charts.part_bars(task, f"{ident}-parts"),
+        bars=task_bars.task_bars(task, reach, f"{ident}-bars"),
+        parts=task_bars.part_bars(task, f"{ident}-parts"),
         marks=task_charts.problem_marks(task, f"{ident}-problems"),
         won=_furthest(won, task.samples, anchors),
         num_won=len(won),
@@ -156,7 +156,9 @@ def _more(task: TaskView) -> list[tuple[str, str]]:
 def _furthest(
     moved: Sequence[Tried], samples: int, anchors: Mapping[str, str]
 ) -> tuple[Moved, ...]:
-    ordered = sorted(moved, key=lambda tried: -abs(tried.tuned - tried.base))
+    ordered = sorted(
+        moved, key=lambda tried: (-abs(tried.tuned - tried.base), tried.id not in anchors)
+    )
     return tuple(
         Moved(
             id=inert_line(tried.id),

@@ -30,7 +30,9 @@ def small_task(**changes):
         "examples": [
             example("T/0", "return a + b\n", "passed", "return a - b\n"),
             example("T/1", HOSTILE, "failed", HOSTILE),
-            example("T/2", "a\x1b[31mred\x1b[0m \u202egnp.exe\u202c\u200b", "timed out", "x" * 9000),
+            example(
+                "T/2", "a\x1b[31mred\x1b[0m \u202egnp.exe\u202c\u200b", "timed out", "x" * 9000
+            ),
         ],
         **changes,
     }
@@ -113,8 +115,16 @@ def full(scores):
         name: {"base": 0.1 + 0.02 * n, "tuned": 0.08 + 0.03 * n, "problems": 160 + n}
         for n, name in enumerate(languages)
     }
+    losses = {
+        **scores["losses_by_language"],
+        "cpp": {
+            "base": {"left_to_right": 2.5, "psm": 2.6},
+            "tuned": {"left_to_right": 2.62, "psm": 2.6},
+        },
+    }
     return {
         **infilling_comparison(scores),
+        "losses_by_language": losses,
         "trained_languages": ["python"],
         "tasks": {
             "humaneval": drawn_task("HumanEval", 164, 20, 0.02),
