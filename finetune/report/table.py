@@ -92,14 +92,15 @@ def _cells(title: "Text | None", row: Row | None) -> list["Text"]:
         return [title or Text()]
     return [
         title or Text(),
-        _two_lines(row.label, "", row.note),
-        _two_lines(row.before, "dim" if row.before == NOT_MEASURED else "", row.before_interval),
-        _two_lines(row.after, "dim" if row.after == NOT_MEASURED else "bold", row.after_interval),
+        two_lines(row.label, "", row.note),
+        two_lines(row.before, "dim" if row.before == NOT_MEASURED else "", row.before_interval),
+        two_lines(row.after, "dim" if row.after == NOT_MEASURED else "bold", row.after_interval),
         Text(row.remark, style=STYLES.get(row.verdict, "dim")),
     ]
 
 
-def _two_lines(upper: str, style: str, lower: str) -> "Text":
+def two_lines(upper: str, style: str, lower: str) -> "Text":
+    """A cell with something small below, where there is something."""
     from rich.text import Text
 
     return Text.assemble((upper, style), *([("\n" + lower, "dim")] if lower else []))

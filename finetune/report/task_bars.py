@@ -9,7 +9,6 @@ from markupsafe import Markup
 from finetune.evaluation.chance import CONFIDENCE_IN_WORDS
 from finetune.report import axes, wording
 from finetune.report.axes import Frame
-from finetune.report.task_rows import interval_in_words
 from finetune.report.tasks import Side, TaskView
 
 THICKNESS = 13
@@ -100,7 +99,7 @@ def part_bars(task: TaskView, ident: str) -> Markup | None:
 def _side_bar(label: str, kind: str, side: Side) -> Bar | None:
     if side.score is None or not math.isfinite(side.score):
         return None
-    words = interval_in_words(side)
+    words = wording.interval(side.interval)
     return Bar(label=label, kind=kind, score=side.score, interval=side.interval, words=words)
 
 

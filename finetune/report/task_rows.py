@@ -5,7 +5,7 @@ from finetune.evaluation.chance import Chance
 from finetune.report import wording
 from finetune.report.row import Row, difference
 from finetune.report.runs import RunView
-from finetune.report.tasks import Side, TaskView, infilling_of, not_run, tasks_of
+from finetune.report.tasks import TaskView, infilling_of, not_run, tasks_of
 
 
 def task_rows(view: RunView) -> list[Row]:
@@ -33,9 +33,9 @@ def _row(view: RunView, task: TaskView, measure: str) -> Row:
         note=f"{task.count_in_words}; {task.brief_settings}" if task.measured else "",
         better="higher",
         before=wording.share(task.base.score),
-        before_interval=interval_in_words(task.base),
+        before_interval=wording.interval(task.base.interval),
         after=wording.share(task.tuned.score),
-        after_interval=interval_in_words(task.tuned),
+        after_interval=wording.interval(task.tuned.interval),
         change=_change(task),
         verdict=_verdict(task) if has_both else "",
     )
@@ -53,11 +53,3 @@ def _change(task: TaskView) -> str:
     evidence = task.contrast.evidence if task.contrast else ""
     words = f"{moved} points" if moved else ""
     return f"{words} ({evidence})" if evidence else words
-
-
-def interval_in_words(side: Side) -> str:
-    """`10.0–21.0%`; empty where there is none."""
-    if side.interval is None:
-        return ""
-    low, high = side.interval
-    return f"{100 * low:.1f}–{wording.share(high)}"
