@@ -132,7 +132,10 @@ def section(task: TaskView, reach: float, ident: str) -> TaskSection:
 
 def _sentence(task: TaskView) -> str:
     if task.contrast:
-        return f"Tuned against base: {task.contrast.sentence}."
+        words = f"Tuned against base: {task.contrast.sentence}."
+        if task.contrast.wins is None or task.contrast.losses is None:
+            return words
+        return f"{words} {task.contrast.wins:,} problems won, {task.contrast.losses:,} lost."
     if task.base.score is None or task.tuned.score is None:
         return "One model alone was measured: nothing to compare."
     return "The two were not compared problem by problem: whether they differ was not assessed."

@@ -10,6 +10,8 @@ from finetune.report.inert import inert_line
 from finetune.report.runs import number
 
 INFILLING = "infilling of held-out code"
+MOST_NAME = 40
+"""Characters of a name that charts have room for."""
 KINDS = "kinds"
 _KNOWN = ("interval", "problems", "samples", "settings", KINDS, "not_run")
 
@@ -133,8 +135,8 @@ def _value(value: object) -> str:
 def _task(name: str, values: Mapping[str, Any]) -> TaskView:
     metric = str(values.get("metric") or "pass@1")
     return TaskView(
-        name=inert_line(str(name)),
-        metric=inert_line(metric),
+        name=inert_line(str(name), MOST_NAME),
+        metric=inert_line(metric, MOST_NAME),
         base=_side(values.get("base"), metric),
         tuned=_side(values.get("tuned"), metric),
         contrast=contrast_of(values.get("comparison")),
@@ -190,7 +192,7 @@ def _part(name: object, sides: object, metric: str) -> Part:
     )
     counts = (_count(where, "problems") for where in (sides, sides.get("tuned"), sides.get("base")))
     problems = next((count for count in counts if count is not None), None)
-    return Part(inert_line(str(name).replace("_", " ")), base, tuned, problems)
+    return Part(inert_line(str(name).replace("_", " "), MOST_NAME), base, tuned, problems)
 
 
 def _omissions(values: object) -> tuple[Omission, ...]:
