@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import select
 import shutil
 import subprocess
 from base64 import b64decode
@@ -14,6 +15,8 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 MISSING = f"none of {', '.join(NAMES)} is installed (Debian: apt-get install chromium)"
 ABOVE_STANDARD = 10
 """Chromium reads from descriptor 3 and writes to 4; ours must not be these."""
+PATIENCE = 120
+"""Seconds: other tests may be busy on the same cores."""
 
 
 def find_browser() -> str | None:
@@ -25,7 +28,7 @@ class Page:
 
     def __init__(self, writer, reader):
         self.writer, self.reader = writer, reader
-        self.last, self.session, self.messages = 0, None, []
+        self.last, self.session, self.messages, self.read = 0, None, [], b""
         target = self.ask("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -51,11 +54,15 @@ class Page:
                 return one
 
     def _read(self) -> bytes:
-        parts = []
-        while (byte := self.reader.read(1)) != b"\0":
-            assert byte, "the browser has gone"
-            parts.append(byte)
-        return b"".join(parts)
+        """The next message. A browser that says nothing fails a test instead of holding it up."""
+        while b"\0" not in self.read:
+            ready, _, _ = select.select([self.reader], [], [], PATIENCE)
+            assert ready, f"the browser said nothing for {PATIENCE} s"
+            part = os.read(self.reader.fileno(), 1 << 16)
+            assert part, "the browser has gone"
+            self.read += part
+        message, _, self.read = self.read.partition(b"\0")
+        return message
 
     def open(self, file: Path, width: int, *, dark: bool = False) -> None:
         self.messages.clear()
@@ -103,7 +110,7 @@ def browser_page(program: str, profile: Path) -> Iterator[Page]:
     silent = subprocess.DEVNULL
     with (
         os.fdopen(ours_out, "wb") as writer,
-        os.fdopen(ours_in, "rb") as reader,
+        os.fdopen(ours_in, "rb", buffering=0) as reader,
         subprocess.Popen(command, pass_fds=given, stdout=silent, stderr=silent) as process,
     ):
         for fd in (theirs_in, theirs_out, *given):

@@ -5,7 +5,10 @@ import random
 
 from finetune.evaluation.statistics import compare, mean_interval, pass_at_k
 
-HOSTILE = "</pre></script><script>document.title='owned'</script><img src=x onerror=alert(1)>"
+HOSTILE = (
+    "</pre></script><script>document.title='owned'</script>"
+    "<img src=x onerror=document.title='owned'>"
+)
 SETTINGS = {"temperature": 0.2, "top_p": 0.95, "max_new_tokens": 512, "stops": ["\nclass", "\ndef"]}
 
 
