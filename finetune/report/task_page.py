@@ -10,7 +10,15 @@ from finetune.report import task_bars, task_charts, wording
 from finetune.report.inert import excerpt, inert_line
 from finetune.report.row import Row, compared
 from finetune.report.runs import RunView, number
-from finetune.report.tasks import Omission, TaskView, Tried, infilling_of, not_run, tasks_of
+from finetune.report.tasks import (
+    MOST_NAME,
+    Omission,
+    TaskView,
+    Tried,
+    infilling_of,
+    not_run,
+    tasks_of,
+)
 from finetune.report.wording import LAYOUTS
 
 OPEN_EXAMPLES = 2
@@ -206,7 +214,7 @@ def forgetting(view: RunView) -> list[Row] | None:
     return [
         compared(
             view.name,
-            f"{language}, {name}",
+            f"{inert_line(language, MOST_NAME)}, {name}",
             number(languages, language, "base", layout),
             number(languages, language, "tuned", layout),
         )
