@@ -11,7 +11,7 @@ from markupsafe import Markup
 from finetune.report import axes, wording
 from finetune.report.axes import Entry, Frame, Point
 from finetune.report.charts import MARKERS, smoothed, thinned
-from finetune.report.inert import inert_line
+from finetune.report.inert import short
 from finetune.report.runs import RunView, number
 from finetune.report.wording import LAYOUTS
 
@@ -59,7 +59,7 @@ def validation_by_language(view: RunView, ident: str) -> Markup | None:
     """
     series = [
         Series(
-            name=inert_line(language, 30),
+            name=short(language, 30),
             kind=f"line{position}",
             points=tuple(_points(view.validation, _mean_of(language))),
             marker=_SHAPES[position],

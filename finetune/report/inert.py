@@ -24,6 +24,12 @@ def inert_line(text: str, most: int = MOST_CHARACTERS) -> str:
     return inert(cut_line(" ".join(text.split("\n")), most))
 
 
+def short(name: str, most: int) -> str:
+    """A name where there is no room for a count of what was cut."""
+    line = inert(name[:most].replace("\n", " "))
+    return f"{line}…" if len(name) > most else line
+
+
 def excerpt(text: str, *, end: bool = False) -> str:
     """The first lines, or the last ones with `end`, each cut; what is left out is counted."""
     lines = text.split("\n")

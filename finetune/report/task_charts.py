@@ -9,7 +9,7 @@ from markupsafe import Markup
 from finetune.evaluation.chance import CONFIDENCE_IN_WORDS, points
 from finetune.report import axes
 from finetune.report.axes import Entry, Frame
-from finetune.report.inert import inert_line
+from finetune.report.inert import short
 from finetune.report.task_bars import whisker
 from finetune.report.tasks import TaskView, Tried
 
@@ -64,7 +64,7 @@ def _differences(tasks: Sequence[TaskView], width: int, ident: str) -> str:
         low, high, at = (
             frame.across(100 * v) for v in (contrast.low, contrast.high, contrast.difference)
         )
-        name = inert_line(task.name, 30)
+        name = short(task.name, 30)
         kind = {"better": "won", "worse": "lost"}.get(contrast.verdict, "even")
         parts.append(axes.text(0, middle + 4 if is_wide else y + 14, name, kind="name"))
         parts.append(f'<g class="{kind}">{whisker(low, high, middle, contrast.sentence)}')

@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from finetune.report import task_bars, task_charts, wording
-from finetune.report.inert import excerpt, inert_line
+from finetune.report.inert import excerpt, inert_line, short
 from finetune.report.row import Row, compared
 from finetune.report.runs import RunView, number
 from finetune.report.tasks import (
@@ -214,7 +214,7 @@ def forgetting(view: RunView) -> list[Row] | None:
     return [
         compared(
             view.name,
-            f"{inert_line(language, MOST_NAME)}, {name}",
+            f"{short(language, MOST_NAME)}, {name}",
             number(languages, language, "base", layout),
             number(languages, language, "tuned", layout),
         )

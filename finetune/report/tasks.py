@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from finetune.evaluation.chance import Contrast, contrast_of, interval_of
-from finetune.report.inert import inert_line
+from finetune.report.inert import inert_line, short
 from finetune.report.runs import number
 
 INFILLING = "infilling of held-out code"
@@ -135,8 +135,8 @@ def _value(value: object) -> str:
 def _task(name: str, values: Mapping[str, Any]) -> TaskView:
     metric = str(values.get("metric") or "pass@1")
     return TaskView(
-        name=inert_line(str(name), MOST_NAME),
-        metric=inert_line(metric, MOST_NAME),
+        name=short(str(name), MOST_NAME),
+        metric=short(metric, MOST_NAME),
         base=_side(values.get("base"), metric),
         tuned=_side(values.get("tuned"), metric),
         contrast=contrast_of(values.get("comparison")),
@@ -192,7 +192,7 @@ def _part(name: object, sides: object, metric: str) -> Part:
     )
     counts = (_count(where, "problems") for where in (sides, sides.get("tuned"), sides.get("base")))
     problems = next((count for count in counts if count is not None), None)
-    return Part(inert_line(str(name).replace("_", " "), MOST_NAME), base, tuned, problems)
+    return Part(short(str(name).replace("_", " "), MOST_NAME), base, tuned, problems)
 
 
 def _omissions(values: object) -> tuple[Omission, ...]:
