@@ -4,9 +4,9 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 
-def add_recipe(parser: ArgumentParser) -> None:
-    """RECIPE, dotted overrides, and where runs live."""
-    parser.add_argument("recipe", type=Path, metavar="RECIPE", help="a YAML recipe")
+def add_recipe(parser: ArgumentParser, nargs: str | None = None) -> None:
+    """RECIPE, dotted overrides, and where runs live. `nargs` is `?` where it may be left out."""
+    parser.add_argument("recipe", type=Path, nargs=nargs, metavar="RECIPE", help="a YAML recipe")
     parser.add_argument(
         "overrides",
         nargs="*",

@@ -2,7 +2,6 @@
 
 import io
 import json
-import math
 import re
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,12 @@ from finetune.licences import (
     obligations,
     use_restrictions,
 )
-from finetune.publishing import tables
+from finetune.publishing import tables, task_tables
 from finetune.publishing.citations import citations
 from finetune.publishing.evidence import Evidence, read_evidence
 from finetune.publishing.facts import ReleaseFacts
 from finetune.publishing.local_paths import mask
+from finetune.publishing.model_index import model_index_results
 from finetune.publishing.papers import has_notice
 from finetune.run_folder import RunFolder
 from finetune.templates import load_template
@@ -105,7 +105,7 @@ def metadata(evidence: Evidence, facts: ReleaseFacts) -> dict[str, Any]:
         "language": ["code"],
         "tags": _tags(evidence),
     }
-    results = _results(evidence.scores)
+    results = model_index_results(evidence.scores)
     if results:
         name = facts.repo.rpartition("/")[2]
         values["model-index"] = [{"name": name, "results": results}]
@@ -122,39 +122,6 @@ def _tags(evidence: Evidence) -> list[str]:
     return tags
 
 
-def _results(scores: dict[str, Any]) -> list[dict[str, Any]]:
-    """The tuned model's measures in the Hub's `model-index` form."""
-    own = []
-    for layout, name in tables.LAYOUTS.items():
-        loss = tables.at(scores, "losses", "tuned", layout)
-        own.append(("loss", f"Held-out loss in nats per token, {name}", loss))
-        bits = tables.at(scores, "bits_per_byte", "tuned", layout)
-        own.append(("bits_per_byte", f"Held-out bits per byte, {name}", bits))
-    exact = tables.at(scores, "infilling", "tuned", "exact_match")
-    own.append(("exact_match", "Infilling of held-out lines, exact match", exact))
-    groups = [("held-out", "held-out files of the training sources", own)]
-    for task, sides in (scores.get("tasks") or {}).items():
-        passed = tables.at(sides, "tuned", "pass@1")
-        groups.append((task, task, [("pass@1", "pass@1", passed)]))
-    return [_result(*group) for group in groups if any(_is_number(v) for *_, v in group[2])]
-
-
-def _result(type_: str, name: str, metrics: list[tuple[str, str, Any]]) -> dict[str, Any]:
-    return {
-        "task": {"type": "text-generation"},
-        "dataset": {"type": type_, "name": name},
-        "metrics": [
-            {"type": kind, "name": label, "value": round(value, 4)}
-            for kind, label, value in metrics
-            if _is_number(value)
-        ],
-    }
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
-
-
 def _context(evidence: Evidence, facts: ReleaseFacts) -> dict[str, Any]:
     return {
         "facts": facts,
@@ -169,6 +136,7 @@ def _context(evidence: Evidence, facts: ReleaseFacts) -> dict[str, Any]:
         "adapters": _adapters_in_words(evidence.recipe),
         "evidence": evidence,
         "tables": tables,
+        "task_tables": task_tables,
         "at": tables.at,
         "shown": tables.shown,
         "as_json": lambda value: json.dumps(mask(value), ensure_ascii=False),

@@ -70,25 +70,6 @@ def losses_by_language(scores: dict[str, Any]) -> str:
     return table(("Language", "Layout", "Base", "This model"), rows)
 
 
-def infilling(scores: dict[str, Any]) -> str:
-    """Exact match on held-out lines."""
-    measured = scores.get("infilling")
-    names = {"exact_match": "Share of lines filled in exactly", "problems": "Lines"}
-    rows = [(name, *(at(measured, side, key) for side in SIDES)) for key, name in names.items()]
-    return table(("Infilling of held-out lines", "Base", "This model"), rows if measured else [])
-
-
-def tasks(scores: dict[str, Any]) -> str:
-    """Benchmarks, with their intervals."""
-    keys = ("pass@1", "interval", "problems", "samples")
-    rows = [
-        (task, who, *(at(sides, side, key) for key in keys))
-        for task, sides in (scores.get("tasks") or {}).items()
-        for side, who in zip(SIDES, ("base", "this model"), strict=True)
-    ]
-    return table(("Task", "Model", "pass@1", "Interval", "Problems", "Samples"), rows)
-
-
 def files(corpus: Corpus) -> str:
     """Files and characters per split and language."""
     rows = [

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from finetune.report.inert import inert_line
+
 Point = tuple[float, float]
 
 # Advances of 12 px sans-serif letters, as wide as common fonts have them: a legend should rather
@@ -107,6 +109,11 @@ def advance(words: str) -> float:
         4.0 if letter in NARROW_LETTERS else 11.0 if letter in WIDE_LETTERS else 7.3
         for letter in words
     )
+
+
+def hint(words: str) -> str:
+    """What a shape says when it is pointed at."""
+    return f"<title>{escape(inert_line(words))}</title>"
 
 
 def polyline(points: Sequence[Point], kind: str) -> str:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from finetune.report import axes, wording
 from finetune.report.axes import Entry, Frame, Point
+from finetune.report.inert import short
 from finetune.report.runs import RunView, number
 from finetune.report.wording import LAYOUTS
 
@@ -195,7 +196,7 @@ def _bars(
     parts = [words]
     y += 8
     for language, rows in losses.items():
-        parts.append(axes.text(0, y + 16, language, kind="heading"))
+        parts.append(axes.text(0, y + 16, short(language, 40), kind="heading"))
         y += 26
         for layout, before, after in rows:
             parts.append(axes.text(0, y + 16, wording.layout(layout)))

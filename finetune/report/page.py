@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from finetune.report import charts, table, wording
+from finetune.report import charts, course, table, wording
+from finetune.report.health import health_of, plan_facts
+from finetune.report.row import ARROWS
 from finetune.report.runs import (
     DataSummary,
     RunView,
@@ -15,6 +17,7 @@ from finetune.report.runs import (
     number,
 )
 from finetune.report.samples import samples_of
+from finetune.report.task_page import forgetting, task_context
 from finetune.run_folder import RunFolder, write_text
 from finetune.templates import load_template
 
@@ -36,7 +39,7 @@ def render(views: Sequence[RunView]) -> str:
         headline=table.headline(views[-1]),
         runs=[run_context(view, f"run{position}") for position, view in enumerate(views)],
         legend=table.LEGEND,
-        arrows=table.ARROWS,
+        arrows=ARROWS,
         not_measured=wording.NOT_MEASURED,
     )
     return _writable(page)
@@ -53,12 +56,20 @@ def run_context(view: RunView, ident: str) -> dict[str, Any]:
         "bits": table.bits_per_byte(view),
         "curves": charts.loss_curves(view, f"{ident}-curves"),
         "left_out": charts.left_out(view),
+        "by_layout": course.training_by_layout(view, f"{ident}-by-layout"),
+        "by_language": course.validation_by_language(view, f"{ident}-by-language"),
+        "languages_left_out": course.languages_left_out(view),
+        "meter": course.meter_facts(view),
         "bars": charts.language_bars(view, f"{ident}-bars"),
+        "forgetting": forgetting(view),
+        "tasks": task_context(view, ident),
         "samples": samples_of(view.scores),
         "settings": settings_in_words(view),
         "gate": gate_refusals(view),
         "data": data_facts(view),
         "proof": merge_facts(view),
+        "health": health_of(view.doctor),
+        "plan": plan_facts(view),
         "stages": stage_facts(view),
         "versions": version_facts(view),
     }

@@ -44,6 +44,7 @@ class RunView:
     validation: tuple[dict[str, Any], ...] = ()
     scores: dict[str, Any] = field(default_factory=dict)
     merge: dict[str, Any] = field(default_factory=dict)
+    doctor: dict[str, Any] = field(default_factory=dict)
     data: DataSummary | None = None
     drops: dict[str, int] | None = None
 
@@ -63,6 +64,7 @@ def read_run(run: RunFolder) -> RunView:
         validation=validation,
         scores=_read_object(run.scores),
         merge=_read_object(run.merge_proof),
+        doctor=_read_object(run.doctor),
         data=_summarise(run.manifest) if run.manifest.exists() else None,
         drops=_count_reasons(run.drops) if run.drops.exists() else None,
     )

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
+from finetune.report.inert import inert, inert_line
+
 CONTEXT_LINES = 8
 CONTEXT_CHARACTERS = 700
 COMPLETION_CHARACTERS = 1000
@@ -50,11 +52,11 @@ def _sample(values: Mapping[str, Any]) -> Sample:
     # Exact ones may still differ in what the metric forgives; there is nothing to point out.
     agreed = truth if exact else common_start(truth, completion)
     return Sample(
-        path=str(values.get("path", "")),
-        context=last_lines(str(values.get("prefix", ""))),
-        agreed=agreed,
-        truth="" if exact else visible(shortened(truth[len(agreed) :])),
-        completion="" if exact else visible(shortened(completion[len(agreed) :])),
+        path=inert_line(str(values.get("path", ""))),
+        context=inert(last_lines(str(values.get("prefix", "")))),
+        agreed=inert(shortened(agreed)),
+        truth="" if exact else inert(visible(shortened(truth[len(agreed) :]))),
+        completion="" if exact else inert(visible(shortened(completion[len(agreed) :]))),
         exact=exact,
     )
 

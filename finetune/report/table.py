@@ -2,50 +2,29 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 from statistics import median
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from finetune.report import wording
+from finetune.report.row import Row, Verdict, compared
 from finetune.report.runs import RunView, base_in_words, method_in_words, number
+from finetune.report.task_rows import infilling_row, task_rows
 from finetune.report.wording import LAYOUTS, NOT_MEASURED
 
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-Better = Literal["lower", "higher", ""]
-Verdict = Literal["better", "worse", "same", ""]
-
-ARROWS: dict[Better, str] = {"lower": "↓", "higher": "↑", "": ""}
-STYLES: dict[Verdict, str] = {"better": "green", "worse": "red", "same": "dim", "": "dim"}
+STYLES: dict[Verdict, str] = {"better": "green", "worse": "red"}
+"""Every other verdict is dim."""
 LEGEND = (
     "↓ lower is better, ↑ higher is better. Losses are in nats per token. Before is the run's own "
-    "base, after is what it made, both on files that the run held out."
+    "base, after is what it made, both on the same inputs. Below a score is its 95% interval; of a "
+    "difference that is within chance nothing follows."
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One measure of one run, worded."""
-
-    run: str
-    measure: str
-    better: Better = ""
-    before: str = ""
-    after: str
-    change: str = ""
-    verdict: Verdict = ""
-
-    @property
-    def label(self) -> str:
-        return f"{ARROWS[self.better]} {self.measure}".strip()
-
-    @property
-    def remark(self) -> str:
-        """The change, and in words what its colour says."""
-        return f"{self.change} {self.verdict}".strip() if self.before else self.change
+MOST_TILES = 4
+"""Tasks at the top of the page; the table has them all."""
 
 
 def rows(views: Sequence[RunView]) -> list[Row]:
@@ -59,7 +38,8 @@ def run_rows(view: RunView) -> list[Row]:
         return [Row(run=view.name, measure="all measures", after=NOT_MEASURED)]
     return [
         *_losses(view),
-        _infilling(view),
+        infilling_row(view),
+        *task_rows(view),
         _gate(view),
         _training_time(view),
         _speed(view),
@@ -68,8 +48,9 @@ def run_rows(view: RunView) -> list[Row]:
 
 
 def headline(view: RunView) -> list[Row]:
-    """The few numbers for the top of a page: losses over all languages, and infilling."""
-    return [*_layout_rows(view, "loss", "losses"), _infilling(view)]
+    """The few numbers for the top of a page: losses over all languages, infilling, tasks."""
+    tasks = [row for row in task_rows(view) if row.before]
+    return [*_layout_rows(view, "loss", "losses"), infilling_row(view), *tasks[:MOST_TILES]]
 
 
 def bits_per_byte(view: RunView) -> list[Row]:
@@ -111,11 +92,18 @@ def _cells(title: "Text | None", row: Row | None) -> list["Text"]:
         return [title or Text()]
     return [
         title or Text(),
-        Text(row.label),
-        Text(row.before, style="dim" if row.before == NOT_MEASURED else ""),
-        Text(row.after, style="dim" if row.after == NOT_MEASURED else "bold"),
-        Text(row.remark, style=STYLES[row.verdict]),
+        two_lines(row.label, "", row.note),
+        two_lines(row.before, "dim" if row.before == NOT_MEASURED else "", row.before_interval),
+        two_lines(row.after, "dim" if row.after == NOT_MEASURED else "bold", row.after_interval),
+        Text(row.remark, style=STYLES.get(row.verdict, "dim")),
     ]
+
+
+def two_lines(upper: str, style: str, lower: str) -> "Text":
+    """A cell with something small below, where there is something."""
+    from rich.text import Text
+
+    return Text.assemble((upper, style), *([("\n" + lower, "dim")] if lower else []))
 
 
 def _titles(view: RunView) -> list["Text"]:
@@ -149,36 +137,6 @@ def _layout_rows(view: RunView, title: str, *keys: str) -> list[Row]:
         )
         for layout, name in LAYOUTS.items()
     ]
-
-
-def compared(run: str, measure: str, before: float | None, after: float | None) -> Row:
-    """A loss before and after."""
-    return Row(
-        run=run,
-        measure=measure,
-        better="lower",
-        before=wording.loss(before),
-        after=wording.loss(after),
-        change=_difference(before, after, 1.0, 3),
-        verdict=_verdict(before, after, "lower", 3),
-    )
-
-
-def _infilling(view: RunView) -> Row:
-    infilling = view.scores.get("infilling")
-    before = number(infilling, "base", "exact_match")
-    after = number(infilling, "tuned", "exact_match")
-    problems = number(infilling, "tuned", "problems") or number(infilling, "base", "problems")
-    points = _difference(before, after, 100.0, 1)
-    return Row(
-        run=view.name,
-        measure="exact infilling" + (f" (of {problems:,.0f})" if problems else ""),
-        better="higher",
-        before=wording.share(before),
-        after=wording.share(after),
-        change=f"{points} points" if points else "",
-        verdict=_verdict(before, after, "higher", 3),
-    )
 
 
 def _gate(view: RunView) -> Row:
@@ -244,21 +202,3 @@ def _merge(view: RunView) -> Row:
 def agreement(value: float | None) -> str:
     """Rounded down: 100 % means all of them."""
     return wording.share(None if value is None else math.floor(value * 1000) / 1000)
-
-
-def _difference(before: float | None, after: float | None, scale: float, decimals: int) -> str:
-    if before is None or after is None:
-        return ""
-    return wording.change((after - before) * scale, decimals)
-
-
-def _verdict(before: float | None, after: float | None, better: Better, decimals: int) -> Verdict:
-    """Judged as printed: a change that rounds to nothing is none."""
-    if before is None or after is None or not math.isfinite(before):
-        return ""
-    if not math.isfinite(after):
-        return "worse"
-    moved = round(after - before, decimals)
-    if moved == 0:
-        return "same"
-    return "better" if (moved < 0) == (better == "lower") else "worse"

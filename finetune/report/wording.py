@@ -16,6 +16,11 @@ def share(value: float | None) -> str:
     return NOT_MEASURED if value is None else f"{100 * value:.1f}%"
 
 
+def interval(bounds: tuple[float, float] | None) -> str:
+    """`10.0–21.0%`; empty where there is none."""
+    return "" if bounds is None else f"{100 * bounds[0]:.1f}–{share(bounds[1])}"
+
+
 def change(value: float, decimals: int) -> str:
     """With its sign, a real minus, and no sign on nothing."""
     if not math.isfinite(value):

@@ -205,18 +205,6 @@ def test_an_openrail_derivative_disclaims_endorsement(run, facts, scratch_facts)
     assert "endorse" not in render_card(run, scratch_facts)
 
 
-def test_benchmarks_are_shown_where_they_were_run(run, facts):
-    scores = json.loads(run.scores.read_text())
-    side = {"pass@1": 0.25, "interval": [0.2, 0.3], "problems": 164, "samples": 20}
-    scores["tasks"] = {"humaneval": {"base": side, "tuned": {**side, "pass@1": 0.2678}}}
-    run.scores.write_text(json.dumps(scores))
-    card = render_card(run, facts)
-    assert "| humaneval | this model | 0.2678 | 0.2, 0.3 | 164 | 20 |" in card
-    assert "Benchmarks such as HumanEval: not measured" not in card
-    data = ModelCard(card).data.to_dict()
-    assert data["model-index"][0]["results"][1]["metrics"][0]["value"] == 0.2678
-
-
 def test_a_gate_says_whether_it_had_anything_to_refuse(run, facts):
     assert "The recipe sets no limit" in render_card(run, facts)
     with run.recipe.open("a") as recipe:

@@ -21,7 +21,8 @@ data:
 fim: {{rate: 0.5, spm: 0.5, cut: character}}
 sequences: {{length: 512, isolate_documents: true, labels: all}}
 tune: {tune}
-train: {{tokens: 4915200, batch_tokens: 4096, learning_rate: 0.0005}}
+train: {{tokens: 4915200, batch_tokens: 4096, learning_rate: 0.0005, micro_batch: 4,
+  activation_checkpointing: false, precision: bf16}}
 engine: single
 toolkit:
   version: 0.1.0
@@ -96,9 +97,15 @@ def log_lines(start, end, steps, every=100):
             "learning_rate": 5e-4,
             "tokens_per_second": 41_000 + noise.gauss(0, 900),
             "gradient_norm": 0.8,
+            "losses": layouts(level),
+            "mfu": 0.41,
+            "data_wait": 0.012 if step > 1 else 0.2,
+            "peak_memory": 3 * 2**30,
         }
         if step % every == 0:
-            yield {"step": step, "tokens": step * 4096, "validation": layouts(level)}
+            by_language = {"python": layouts(level), "cpp": layouts(level + 0.4)}
+            line = {"step": step, "tokens": step * 4096, "validation": layouts(level)}
+            yield {**line, "validation_by_language": by_language}
 
 
 def write_lines(path: Path, lines) -> None:
@@ -129,6 +136,18 @@ def write_data(run: RunFolder) -> None:
     write_lines(run.drops, drops)
 
 
+def doctor(**fault):
+    """doctor.json; `fault` is the words of one, where there is to be one."""
+    found = [
+        {"check": "weight files", "verdict": "ok", "what": "1 of 566,856 bytes"},
+        {"check": "base", "verdict": "note", "what": "little learned: 6.232 nats"},
+        {"check": "start", "verdict": "not applicable", "what": "begins at the base's weights"},
+    ]
+    faults = [{"check": "learning rate", "verdict": "fault", **fault}] if fault else []
+    about = {"healthy": not fault, "engine": "single", "processes": 1, "seconds": 1.4}
+    return {**about, "findings": [*found, *faults]}
+
+
 def _write_run(folder: Path, name: str, *, losses=(3.1, 2.2), steps=300, **how) -> RunFolder:
     """A whole run. `how` goes to the recipe (`base`, `tune`) and to the scores."""
     run = RunFolder(folder / name)
@@ -137,6 +156,7 @@ def _write_run(folder: Path, name: str, *, losses=(3.1, 2.2), steps=300, **how) 
     write_lines(run.log, log_lines(*losses, steps))
     write_json(run.scores, scores(*losses, **how))
     write_data(run)
+    write_json(run.doctor, doctor())
     write_json(
         run.stages,
         {
