@@ -6,19 +6,18 @@ hub/owner/.name.json   sha256 of each, visibility, number of the push
 ```
 """
 
-import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 from finetune.errors import Refused, UserError
 from finetune.publishing.artefacts import entries, kind_of
+from finetune.publishing.changes import as_text, changes
 from finetune.publishing.checks import check_release
 from finetune.publishing.files import link_or_copy
+from finetune.publishing.names import refuse_bad_name
+from finetune.publishing.snapshot import hashed, refuse_missing
 from finetune.run_folder import read_json, sha256_of, whole_folder, write_json
-
-# The Hub's own rule: no part begins or ends with `-` or `.`, so none can be `..` or hidden.
-_PART = re.compile(r"[A-Za-z0-9_](?:[\w.-]{0,94}[A-Za-z0-9_])?", re.ASCII)
 
 
 def push_to_folder(release: Path, hub: Path, repo: str, private: bool) -> str:
@@ -29,8 +28,7 @@ def push_to_folder(release: Path, hub: Path, repo: str, private: bool) -> str:
     Refused where the copy differs from what was to be copied.
     """
     target = _target(hub, repo)
-    if not release.is_dir():
-        raise UserError(f"{release}: missing; run `finetune release` first")
+    refuse_missing(release)
     check_release(release, kind_of(release))
     wanted = _digests(release)
     record = target.with_name(f".{target.name}.json")
@@ -49,13 +47,21 @@ def push_to_folder(release: Path, hub: Path, repo: str, private: bool) -> str:
     return f"{target} holds {size}, verified by sha256 (push {number + 1}, {visibility})"
 
 
+def dry_run_on_folder(release: Path, hub: Path, repo: str, private: bool) -> str:
+    """What a push would copy, file by file; changes nothing."""
+    target = _target(hub, repo)
+    refuse_missing(release)
+    check_release(release, kind_of(release))
+    files = hashed(release)
+    present = _digests(target) if target.is_dir() else {}
+    same = [name for name, file in files.items() if present.get(name) == file.sha256]
+    visibility = "private" if private else "public"
+    return as_text(changes(files, present, same), files, f"{target} ({visibility})")
+
+
 def _target(hub: Path, repo: str) -> Path:
-    owner, slash, name = repo.partition("/")
-    if not slash or not all(_PART.fullmatch(part) for part in (owner, name)) or ".." in repo:
-        raise UserError(
-            f"`{repo}` is no repository name; write `owner/name` with letters, digits, `_`, and"
-            " `-` or `.` between them"
-        )
+    refuse_bad_name(repo)
+    owner, _, name = repo.partition("/")
     target = hub.resolve() / owner / name
     if target.is_symlink() or target.resolve() != target:
         raise UserError(f"{hub / repo}: a link leads out of the hub's folder; remove it")
