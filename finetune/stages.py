@@ -298,27 +298,18 @@ def _describe(recipe: Recipe, base: BaseFacts) -> str:
 
 
 def push(job: Job, *, dry_run: bool = False) -> str:
-    """Upload release/ to the Hub that the recipe names; returns what was done, or would be.
-
-    Raises Refused where the gate of the evaluation did not pass.
-    """
-    publish, run = job.recipe.publish, job.run
+    """Upload release/, or say what that would send; returns what was done. The gate is `release`'s."""
+    publish = job.recipe.publish
     if publish is None:
         raise UserError("publish: missing; a push needs publish.repo")
     if not job.ledger.is_done("release"):
-        raise UserError(f"{run.path}: `release` has not run; run `finetune release` first")
-    from finetune.publishing import hub, push_to_folder
-    from finetune.publishing.folder_hub import dry_run_on_folder
+        raise UserError(f"{job.run.path}: `release` has not run; run `finetune release` first")
+    from finetune.publishing import push_release
 
-    with locked(run):
+    with locked(job.run):
         job.ledger.refuse_changes("release", _release_basis(job))
         _refuse_failed_gate(job, "push")
-        repo, private = publish.repo, publish.private
-        if publish.hub is None:
-            act = hub.dry_run_on_hub if dry_run else hub.push_to_hub
-            return act(run.release, repo, private)
-        act_on_folder = dry_run_on_folder if dry_run else push_to_folder
-        return act_on_folder(run.release, Path(publish.hub), repo, private)
+        return push_release(job.run.release, publish, dry_run=dry_run)
 
 
 def _refuse_failed_gate(job: Job, stage: str) -> None:

@@ -47,8 +47,8 @@ def push_to_hub(release: Path, repo: str, private: bool) -> str:
     refuse_bad_name(repo)
     with snapshot(release) as files:
         remote = open_remote(repo, _AS_IT_WAS)
-        remote.create(private)
-        head = remote.head(MAIN)
+        about = remote.open(private)
+        head = str(about.sha)
         found = compare(files, remote.tree(head))
         if found.any:
             tip = _stage(remote, files, head)
@@ -58,7 +58,7 @@ def push_to_hub(release: Path, repo: str, private: bool) -> str:
         tag = _tag(done, head)
         done.drop_branch(STAGING)
     size = f"{len(files)} {'file' if len(files) == 1 else 'files'}"
-    where = f"{remote.url} ({tag}, {'private' if remote.is_private() else 'public'})"
+    where = f"{remote.url} ({tag}, {'private' if about.private else 'public'})"
     if not found.any:
         return f"{where} already holds these {size}, by the Hub's own checksums: sent nothing"
     deleted = f"; deleted {', '.join(found.deleted)}" if found.deleted else ""
@@ -75,14 +75,15 @@ def dry_run_on_hub(release: Path, repo: str, private: bool) -> str:
     check_release(release, kind_of(release))
     files = hashed(release)
     remote = open_remote(repo, "Nothing was changed.", needs_token=False)
-    visibility = "private" if private else "public"
-    if not remote.exists():
+    about = remote.look()
+    if about is None:
+        visibility = "private" if private else "public"
         whose = "" if remote.has_token else " as far as can be seen without a token"
         where = f"{remote.url}: would be created, {visibility}{whose}"
         return as_text(compare(files, {}), files, where)
-    remote.refuse_visibility(private)
-    found = compare(files, remote.tree(remote.head(MAIN)))
-    return as_text(found, files, f"{remote.url}: {'as it is' if not found.any else 'one commit'}")
+    remote.refuse_visibility(about, private)
+    found = compare(files, remote.tree(str(about.sha)))
+    return as_text(found, files, f"{remote.url}: {'one commit' if found.any else 'as it is'}")
 
 
 def compare(files: Files, tree: Tree) -> Changes:
@@ -123,7 +124,7 @@ def _bring(remote: Remote, revision: str, head: str, files: Files, staged: Tree,
             operations.append(CommitOperationCopy(name, name, src_revision=tip))
         else:
             operations.append(CommitOperationAdd(name, files[name].path))
-    remote.upload(operations)
+    remote.upload(revision, operations)
 
     def arrived() -> str | None:
         """Our commit, where it was made and its answer was lost."""

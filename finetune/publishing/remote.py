@@ -1,12 +1,9 @@
 """One repository on the Hub, through the stock client; every call says what to do when it fails."""
 
-import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from sys import stderr
 from typing import TypeVar
 
 from huggingface_hub import (
@@ -17,24 +14,14 @@ from huggingface_hub import (
     get_token,
 )
 from huggingface_hub.errors import HfHubHTTPError
-from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.hf_api import GitRefs, ModelInfo, RepoFile
 
-from finetune.errors import UserError
-from finetune.publishing.hub_errors import (
-    HUB_ERRORS,
-    answer_of,
-    explained,
-    is_passing,
-    shown,
-    wait_asked,
-)
+from finetune.errors import Failed, UserError
+from finetune.hub import HUB_ERRORS, SILENCE, explained, hide_signatures, patiently
 
 Operation = CommitOperationAdd | CommitOperationCopy | CommitOperationDelete
 Tree = dict[str, RepoFile]
 T = TypeVar("T")
-_WAITS = (1.0, 2.0, 4.0, 8.0)
-"""Seconds between tries where the Hub asks for nothing else."""
-_LONGEST_WAIT = 600.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +32,7 @@ class Remote:
     repo: str
     state: str
     has_token: bool
+    trees: dict[str, Tree] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -54,42 +42,43 @@ class Remote:
         """The same repository, of which messages say something else."""
         return replace(self, state=state)
 
-    def exists(self) -> bool:
-        """Whether it is there, as far as the token can see."""
+    def look(self) -> ModelInfo | None:
+        """What is said of it; None where it is not there, as far as the token can see."""
 
-        def look() -> bool:
+        def ask() -> ModelInfo | None:
             try:
-                self.api.repo_info(self.repo)
+                return self.api.model_info(self.repo, timeout=SILENCE)
             except HfHubHTTPError as error:
                 status = error.response.status_code
                 if status == 404 or (status == 401 and not self.has_token):
-                    return False
+                    return None
                 raise
-            return True
 
-        return self._patiently("looking it up", look)
+        return self._patiently("looking it up", ask)
 
-    def create(self, private: bool) -> None:
-        """Make it where it is not there. Raises UserError where it is public and must not be."""
-        if not self.exists():
-            self._patiently(
-                "creating it",
-                lambda: self.api.create_repo(self.repo, private=private, exist_ok=True),
-            )
-        self.refuse_visibility(private)
+    def open(self, private: bool) -> ModelInfo:
+        """What is said of it, once it is made where it was not there.
 
-    def refuse_visibility(self, private: bool) -> None:
+        Raises UserError where it is public and must not be.
+        """
+        found = self.look()
+        if found is None:
+            make = self.api.create_repo
+            self._patiently("creating it", lambda: make(self.repo, private=private, exist_ok=True))
+            found = self.look()
+        if found is None:
+            raise Failed(f"{self.repo}: was created and is not there; try again in a minute")
+        self.refuse_visibility(found, private)
+        return found
+
+    def refuse_visibility(self, found: ModelInfo, private: bool) -> None:
         """Raise UserError where anybody could read what the recipe calls private."""
-        if private and not self.is_private():
+        if private and not found.private:
             raise UserError(
                 f"{self.repo}: is public, and the recipe says publish.private: true. {self.state} "
                 f"Make it private in its settings ({self.url}/settings), or set publish.private "
                 "to false"
             )
-
-    def is_private(self) -> bool:
-        """Its visibility now."""
-        return bool(self._patiently("looking it up", lambda: self.api.repo_info(self.repo)).private)
 
     def head(self, revision: str) -> str:
         """The commit of a branch."""
@@ -97,24 +86,24 @@ class Remote:
         return str(self._patiently(f"reading {revision}", look).sha)
 
     def tree(self, commit: str) -> Tree:
-        """Every file of a commit by its path."""
+        """Every file of a commit by its path; asked for once, for a commit does not change."""
+        if commit not in self.trees:
+            with self._told("listing files"):  # the client itself tries again
+                found = self.api.list_repo_tree(self.repo, recursive=True, revision=commit)
+                self.trees[commit] = {one.path: one for one in found if isinstance(one, RepoFile)}
+        return self.trees[commit]
 
-        def look() -> Tree:
-            found = self.api.list_repo_tree(self.repo, recursive=True, revision=commit)
-            return {one.path: one for one in found if isinstance(one, RepoFile)}
-
-        with self._told("listing files"):  # the client itself tries again
-            return look()
+    def refs(self) -> GitRefs:
+        """Branches and tags."""
+        return self._patiently("listing branches", lambda: self.api.list_repo_refs(self.repo))
 
     def branches(self) -> dict[str, str]:
         """Commits by the names of branches."""
-        refs = self._patiently("listing branches", lambda: self.api.list_repo_refs(self.repo))
-        return {one.name: one.target_commit for one in refs.branches}
+        return {one.name: one.target_commit for one in self.refs().branches}
 
     def tags(self) -> dict[str, str]:
         """Commits by the names of tags."""
-        refs = self._patiently("listing tags", lambda: self.api.list_repo_refs(self.repo))
-        return {one.name: one.target_commit for one in refs.tags}
+        return {one.name: one.target_commit for one in self.refs().tags}
 
     def make_branch(self, name: str, commit: str) -> None:
         """A branch that begins at a commit."""
@@ -141,12 +130,12 @@ class Remote:
             lambda: True if self.tags().get(name) == commit else None,
         )
 
-    def upload(self, operations: list[Operation]) -> None:
+    def upload(self, revision: str, operations: list[Operation]) -> None:
         """Send the large files that a commit will name; those that are there are not sent."""
         added = [one for one in operations if isinstance(one, CommitOperationAdd)]
         with self._told("uploading files"):  # the client itself tries again
             if added:
-                self.api.preupload_lfs_files(self.repo, added, free_memory=False)
+                self.api.preupload_lfs_files(self.repo, added, revision=revision, free_memory=False)
 
     def commit(
         self,
@@ -182,40 +171,19 @@ class Remote:
     def _patiently(
         self, doing: str, call: Callable[[], T], settled: Callable[[], T | None] = lambda: None
     ) -> T:
-        """`call()`, again where its failure may pass; `settled` finds what it did all the same."""
-        for wait in (*_WAITS, None):
-            try:
-                with _notes():
-                    return call()
-            except HUB_ERRORS as error:
-                asked = wait_asked(error)
-                if wait is None or not is_passing(error) or (asked or 0) > _LONGEST_WAIT:
-                    raise explained(error, doing, self.repo, self.state) from None
-                reason = shown(answer_of(error) or error)
-                pause = wait if asked is None else asked
-            done = settled()
-            if done is not None:
-                return done
-            print(f"push: {doing}: {reason}; again in {pause:.0f} s", file=stderr, flush=True)
-            time.sleep(pause)
-        raise AssertionError("the last try returns or raises")
+        return patiently(
+            f"push: {doing}", call, lambda error: self._explained(error, doing), settled
+        )
 
     @contextmanager
     def _told(self, doing: str) -> Iterator[None]:
         try:
             yield
         except HUB_ERRORS as error:
-            raise explained(error, doing, self.repo, self.state) from None
+            raise self._explained(error, doing) from None  # its text may repeat a token
 
-
-@contextmanager
-def _notes() -> Iterator[None]:
-    """What the Hub warns of (metadata of the card) as a line instead of Python's warning."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        yield
-    for one in caught:
-        print(f"note: {shown(one.message)}", file=stderr)
+    def _explained(self, error: Exception, doing: str) -> UserError | Failed:
+        return explained(error, doing, self.repo, self.state, "write")
 
 
 def open_remote(repo: str, state: str, *, needs_token: bool = True) -> Remote:
@@ -229,4 +197,5 @@ def open_remote(repo: str, state: str, *, needs_token: bool = True) -> Remote:
             f"{repo}: a push needs a token that may write to {repo.partition('/')[0]}: set "
             "HF_TOKEN, or run `hf auth login`"
         )
+    hide_signatures()
     return Remote(api=HfApi(token=token), repo=repo, state=state, has_token=token is not None)

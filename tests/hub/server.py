@@ -21,6 +21,7 @@ _API = rf"/api/models/{_ID}"
 ROUTES = [
     ("create", "POST", r"/api/repos/create"),
     ("validate-yaml", "POST", r"/api/validate-yaml"),
+    ("harnesses", "GET", r"/api/agent-harnesses"),
     ("whoami", "GET", r"/api/whoami-v2"),
     ("refs", "GET", rf"{_API}/refs"),
     ("tree", "GET", rf"{_API}/tree/(?P<rev>[^/]+)"),
@@ -163,6 +164,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _of_site(self, route, names, query, body, is_wrong):
         store, account = self.hub.store, self._account()
         rev = unquote(names.get("rev") or "main")
+        if route == "harnesses":  # programs that the client tells from people
+            return {}
         if route == "validate-yaml":
             return protocol.validate_yaml(json.loads(body))
         if route == "complete":

@@ -1,4 +1,4 @@
-"""A run that is ready to be pushed, and the real command that pushes it to a Hub in this process."""
+"""A run that is ready to be pushed, and the real command that pushes it to a local Hub."""
 
 import json
 import os
@@ -56,7 +56,7 @@ def make_run(folder: Path, release: Path, *, passed: bool = True) -> RunFolder:
     run.scores.write_text(json.dumps({"gate": gate}))
     recipe, ledger = load_recipe(folder / "r.yaml", ()).recipe, Ledger(run)
     for stage in ("prepare", "train", "merge", "evaluate", "release"):
-        inputs = {name: "0" for name in ("merge", "evaluate")} if stage == "release" else {}
+        inputs = dict.fromkeys(("merge", "evaluate"), "0") if stage == "release" else {}
         with ledger.recording(stage, basis_of(stage, recipe, inputs)) as outcome:
             outcome.output = "0"
     return run

@@ -1,7 +1,5 @@
 """A release on the Hub: whole, verified, and sent once."""
 
-import json
-
 import pytest
 
 from finetune.publishing.artefacts import entries

@@ -4,13 +4,13 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Literal
 
 from huggingface_hub import errors, get_token
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
     OfflineModeIsEnabled,
-    RepositoryNotFoundError,
     RevisionNotFoundError,
 )
 
@@ -68,58 +68,78 @@ def wait_asked(error: BaseException) -> float | None:
     return max(0.0, (date.astimezone(UTC) - datetime.now(UTC)).total_seconds())
 
 
+def may_have_happened(error: BaseException) -> bool:
+    """Whether the call may have been done although it failed here."""
+    answer = answer_of(error)
+    return answer is None or answer.response.status_code >= 500
+
+
 def shown(text: object) -> str:
     """The first line of a text, without tokens and without what signs an address."""
-    words = str(text)
-    token = get_token()
-    if token:
-        words = words.replace(token, "<token>")
-    words = _QUERY.sub(r"\1?...", _ANY_TOKEN.sub("<token>", words))
+    words = without_signatures(str(text))
     return next((line.strip() for line in words.splitlines() if line.strip()), "")
 
 
-def explained(error: BaseException, doing: str, repo: str, state: str) -> UserError | Failed:
+def without_signatures(text: str) -> str:
+    """`text` without tokens and without the queries of addresses."""
+    token = get_token()
+    if token:
+        text = text.replace(token, "<token>")
+    return _QUERY.sub(r"\1?...", _ANY_TOKEN.sub("<token>", text))
+
+
+def explained(
+    error: BaseException, doing: str, repo: str, state: str, access: Literal["read", "write"]
+) -> UserError | Failed:
     """The message for an error while `doing` something with `repo`; `state` says how things are."""
-    kind, reason, remedy = _diagnosis(error, repo)
-    return kind(f"{repo}: {doing}: {reason}. {state} {remedy}".strip())
+    kind, remedy = _diagnosis(error, repo, access)
+    return kind(" ".join(f"{repo}: {doing}: {reason_of(error)}. {state} {remedy}".split()))
 
 
-def _diagnosis(error: BaseException, repo: str) -> tuple[type[UserError | Failed], str, str]:
-    """Whose fault, what, and what to do."""
+def reason_of(error: BaseException) -> str:
+    """What happened, in a few words."""
     answer = answer_of(error)
     if is_offline(error):
-        return UserError, "HF_HUB_OFFLINE forbids it", "Unset it where there is a network."
+        return "HF_HUB_OFFLINE forbids it"
     if answer is not None:
-        return _of_answer(answer, repo)
+        said = shown(answer.response.headers.get("X-Error-Message") or answer.server_message or "")
+        return f"the Hub answers {answer.response.status_code}" + (f" ({said})" if said else "")
     if is_cut(error):
-        reason = f"the connection to the Hub failed or was cut ({shown(_first_cut(error))})"
-        return Failed, reason, f"Look at the network and HF_ENDPOINT, then try again.{_KEPT}"
-    return Failed, f"{shown(error) or type(error).__name__}", f"Try again.{_KEPT}"
+        first = next(one for one in _chain(error) if isinstance(one, HTTPError))
+        name = type(first).__name__
+        return f"the connection to the Hub failed or was cut ({shown(first) or name})"
+    return shown(error) or type(error).__name__
 
 
-_KEPT = " What has arrived whole is not sent again."
+def _diagnosis(
+    error: BaseException, repo: str, access: Literal["read", "write"]
+) -> tuple[type[UserError | Failed], str]:
+    """Whose fault it is, and what to do."""
+    answer = answer_of(error)
+    if is_offline(error):
+        return UserError, "Unset it where there is a network."
+    if answer is not None:
+        return _of_answer(answer, repo, access)
+    if is_cut(error):
+        return Failed, f"Look at the network and HF_ENDPOINT, then try again. {_KEPT}"
+    return Failed, f"Try again. {_KEPT}"
 
 
-def _first_cut(error: BaseException) -> BaseException:
-    return next(one for one in _chain(error) if isinstance(one, HTTPError))
-
-
-def _of_answer(answer: HfHubHTTPError, repo: str) -> tuple[type[UserError | Failed], str, str]:
-    status, owner = answer.response.status_code, repo.partition("/")[0]
-    said = shown(answer.response.headers.get("X-Error-Message") or answer.server_message or "")
-    reason = f"the Hub answers {status}" + (f" ({said})" if said else "")
+def _of_answer(
+    answer: HfHubHTTPError, repo: str, access: Literal["read", "write"]
+) -> tuple[type[UserError | Failed], str]:
+    status = answer.response.status_code
     if isinstance(answer, GatedRepoError):
-        where = f"{_site(answer)}/{repo}"
-        return UserError, f"{reason}: it is gated", f"{_GATED.format(where=where)} {_LOG_IN}"
+        return UserError, f"It is gated: accept its conditions at {_site(answer)}/{repo}. {_LOG_IN}"
     if isinstance(answer, RevisionNotFoundError):
-        return UserError, f"{reason}: it has no such branch, tag or commit", "Mend its name."
-    if status == 401 or (isinstance(answer, RepositoryNotFoundError) and get_token() is None):
-        return UserError, reason, f"{_LOG_IN} {_SPELLING}"
+        return UserError, "It has no such branch, tag or commit: mend the name."
+    if status == 401:
+        return UserError, f"{_LOG_IN} {_SPELLING}"
     if status == 403:
-        return UserError, reason, f"Use a token that may write to {owner}: {_TOKENS}."
+        return UserError, f"Use a token that may {access} {repo}: {_TOKENS}"
     if status == 404:
-        return UserError, reason, f"{_SPELLING} A private one needs a token that may read it."
-    return Failed, reason, _REMEDIES.get(status, _TROUBLE if status >= 500 else _REFUSED)
+        return UserError, f"{_SPELLING} A private one needs a token that may {access} it."
+    return Failed, _REMEDIES.get(status, _TROUBLE if status >= 500 else _REFUSED)
 
 
 def _site(answer: HfHubHTTPError) -> str:
@@ -127,15 +147,18 @@ def _site(answer: HfHubHTTPError) -> str:
     return f"{url.scheme}://{url.netloc.decode()}"
 
 
+_KEPT = "What has arrived whole is not sent again."
 _TOKENS = "https://huggingface.co/settings/tokens"
-_LOG_IN = f"Set HF_TOKEN to a token ({_TOKENS}), or run `hf auth login`."
-_GATED = "Accept its conditions at {where} with the account of your token."
-_SPELLING = "Look at the spelling of the name."
-_TROUBLE = f"The Hub is in trouble: try again later.{_KEPT}"
-_REFUSED = "It does not take what was sent; the release and its card are to be mended."
+_LOG_IN = (
+    f"Set HF_TOKEN to a token of your account ({_TOKENS}), or run `hf auth login`, or mend the one "
+    "that is set."
+)
+_SPELLING = "Look at the spelling of the name, too."
+_TROUBLE = f"The Hub is in trouble: try again later. {_KEPT}"
+_REFUSED = "It does not take what was sent."
 _REMEDIES = {
+    408: f"It took too long: try again. {_KEPT}",
     409: "Something of that name is there, or another operation runs: try again in a minute.",
     412: "Somebody else pushed meanwhile: look at `finetune push --dry-run`, then push again.",
-    429: f"Too many requests: wait some minutes, then try again.{_KEPT}",
-    408: f"It took too long: try again.{_KEPT}",
+    429: f"Too many requests: wait some minutes, then try again. {_KEPT}",
 }
