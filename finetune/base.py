@@ -231,9 +231,9 @@ def _download(base: Pretrained, patterns: list[str]) -> Path | None:
     """The snapshot's folder with the files that match; None where the base has no such file."""
     from huggingface_hub import snapshot_download
 
-    from finetune.hub import explained, hide_signatures, patiently
+    from finetune.hub import explained, patiently, settle_output
 
-    hide_signatures()
+    settle_output()
     path = patiently(
         f"base {base.model}",
         lambda: snapshot_download(base.model, revision=base.revision, allow_patterns=patterns),

@@ -298,7 +298,7 @@ def _describe(recipe: Recipe, base: BaseFacts) -> str:
 
 
 def push(job: Job, *, dry_run: bool = False) -> str:
-    """Upload release/, or say what that would send; returns what was done. The gate is `release`'s."""
+    """Upload release/, or say what that would send; the gate is that of `release`."""
     publish = job.recipe.publish
     if publish is None:
         raise UserError("publish: missing; a push needs publish.repo")

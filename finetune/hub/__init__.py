@@ -5,6 +5,6 @@ imported inside a function.
 """
 
 from finetune.hub.errors import HUB_ERRORS, explained
-from finetune.hub.patience import SILENCE, hide_signatures, patiently
+from finetune.hub.patience import SILENCE, patiently, settle_output
 
-__all__ = ["HUB_ERRORS", "SILENCE", "explained", "hide_signatures", "patiently"]
+__all__ = ["HUB_ERRORS", "SILENCE", "explained", "patiently", "settle_output"]

@@ -108,6 +108,8 @@ def reason_of(error: BaseException) -> str:
         first = next(one for one in _chain(error) if isinstance(one, HTTPError))
         name = type(first).__name__
         return f"the connection to the Hub failed or was cut ({shown(first) or name})"
+    if isinstance(error, KeyError):
+        return f"the Hub's answer lacks {shown(error)}"
     return shown(error) or type(error).__name__
 
 
@@ -136,7 +138,10 @@ def _of_answer(
     if status == 401:
         return UserError, f"{_LOG_IN} {_SPELLING}"
     if status == 403:
-        return UserError, f"Use a token that may {access} {repo}: {_TOKENS}"
+        return (
+            UserError,
+            f"Use a token that may {access}{' to' * (access == 'write')} {repo} ({_TOKENS}).",
+        )
     if status == 404:
         return UserError, f"{_SPELLING} A private one needs a token that may {access} it."
     return Failed, _REMEDIES.get(status, _TROUBLE if status >= 500 else _REFUSED)

@@ -9,6 +9,7 @@ from sys import stderr
 from typing import TypeVar
 
 from huggingface_hub import get_session
+from huggingface_hub.utils.tqdm import disable_progress_bars
 
 from finetune.hub.errors import (
     HUB_ERRORS,
@@ -68,8 +69,13 @@ def _notes() -> Iterator[None]:
         print(f"note: {shown(one.message)}", file=stderr)
 
 
-def hide_signatures() -> None:
-    """The client logs addresses of uploads, whose signature lets anybody write there."""
+def settle_output() -> None:
+    """Keep the client's own lines fit for a log: no bars in a file, no signed addresses anywhere.
+
+    The client warns with the addresses of uploads, whose signature lets anybody write there.
+    """
+    if not stderr.isatty():
+        disable_progress_bars()
     for handler in logging.getLogger("huggingface_hub").handlers:
         handler.addFilter(_sign_off)
 

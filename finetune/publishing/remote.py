@@ -17,7 +17,7 @@ from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.hf_api import GitRefs, ModelInfo, RepoFile
 
 from finetune.errors import Failed, UserError
-from finetune.hub import HUB_ERRORS, SILENCE, explained, hide_signatures, patiently
+from finetune.hub import HUB_ERRORS, SILENCE, explained, patiently, settle_output
 
 Operation = CommitOperationAdd | CommitOperationCopy | CommitOperationDelete
 Tree = dict[str, RepoFile]
@@ -107,10 +107,10 @@ class Remote:
 
     def make_branch(self, name: str, commit: str) -> None:
         """A branch that begins at a commit."""
-        make = self.api.create_branch
         self._patiently(
             f"making the branch {name}",
-            lambda: make(self.repo, branch=name, revision=commit, exist_ok=True),
+            lambda: self.api.create_branch(self.repo, branch=name, revision=commit),
+            lambda: True if self.branches().get(name) == commit else None,
         )
 
     def drop_branch(self, name: str) -> None:
@@ -197,5 +197,5 @@ def open_remote(repo: str, state: str, *, needs_token: bool = True) -> Remote:
             f"{repo}: a push needs a token that may write to {repo.partition('/')[0]}: set "
             "HF_TOKEN, or run `hf auth login`"
         )
-    hide_signatures()
+    settle_output()
     return Remote(api=HfApi(token=token), repo=repo, state=state, has_token=token is not None)

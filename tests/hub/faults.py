@@ -1,6 +1,7 @@
 """What goes wrong on demand: at the n-th call of a route, once, several times or for ever."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -12,16 +13,20 @@ WRONG = "wrong"
 """Bytes arrive changed, at the same length."""
 
 
+NONE = "none"
+"""No fault: something is to happen `before` the answer."""
+
+
 @dataclass(frozen=True)
 class Fault:
     route: str
     kind: int | str
-    """A status, or CUT, LOST, WRONG."""
+    """A status, or CUT, LOST, WRONG, NONE."""
     nth: int = 1
     times: int = 1_000_000
     retry_after: str | None = None
     error: str = "injected"
-    before: object = None
+    before: Callable[[], object] = lambda: None
     """Called before the answer."""
 
 

@@ -102,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
         route, names = _route(self.command, parts.path)
         fault = self.hub.calls.note(route, f"{self.command} {self.path}", self.headers)
         length = int(self.headers.get("Content-Length") or 0)
-        if fault and fault.before:
+        if fault:
             fault.before()
         if fault and fault.kind == CUT and route != "download":
             self.rfile.read(length // 2)
