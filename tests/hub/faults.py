@@ -46,7 +46,7 @@ class Calls:
         with self.lock:
             self.counts[route] += 1
             self.seen.append((route, address))
-            self.headers.append((route, dict(headers)))
+            self.headers.append((route, {name.lower(): value for name, value in headers.items()}))
             number = self.counts[route]
             return next(
                 (

@@ -95,6 +95,8 @@ class Store:
     """Token: the name of its account, which may write what it owns."""
     readers: dict[str, set[str]] = field(default_factory=dict)
     """Gated repository: the accounts that accepted its conditions."""
+    refused: list[bytes] = field(default_factory=list)
+    """What arrived as a large file and was not taken."""
     refuses_wrong_objects: bool = True
     """Whether an upload is compared with its sha256, as the Hub's storage does."""
 
