@@ -7,6 +7,8 @@ from threading import Lock
 
 CUT = "cut"
 """The connection ends in the middle of a body, or before an answer; nothing is done."""
+ENDED = "ended"
+"""An answer that stops in its middle, and a connection that is closed politely."""
 LOST = "lost"
 """What was asked is done, and the answer never comes."""
 WRONG = "wrong"
@@ -21,7 +23,7 @@ NONE = "none"
 class Fault:
     route: str
     kind: int | str
-    """A status, or CUT, LOST, WRONG, NONE."""
+    """A status, or CUT, ENDED, LOST, WRONG, NONE."""
     nth: int = 1
     times: int = 1_000_000
     retry_after: str | None = None

@@ -14,7 +14,7 @@ from threading import Thread
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.hub import protocol
-from tests.hub.faults import CUT, LOST, WRONG, Calls
+from tests.hub.faults import CUT, ENDED, LOST, WRONG, Calls
 from tests.hub.store import Refusal, Store
 
 _ID = r"(?P<repo>[\w.-]+/[\w.-]+)"
@@ -126,9 +126,13 @@ class _Handler(BaseHTTPRequestHandler):
             status, headers, content = _refused(refusal)
         if fault and fault.kind == LOST:
             return self._hang_up()
+        is_short = fault is not None and fault.kind in (CUT, ENDED)
+        self._send(
+            status, headers, content[: len(content) // 2] if is_short else content, len(content)
+        )
         if fault and fault.kind == CUT:
-            return self._send(status, headers, content, len(content) // 2)
-        return self._send(status, headers, content, len(content))
+            self._hang_up()
+        self.close_connection = self.close_connection or is_short
 
     do_GET = do_POST = do_PUT = do_HEAD = do_DELETE = _serve
 
@@ -140,15 +144,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.rfile.readline()
         return body
 
-    def _send(self, status, headers, content, sent):
+    def _send(self, status, headers, content, length):
         self.send_response(status)
-        for name, value in ({"Content-Length": len(content)} | headers).items():
+        for name, value in ({"Content-Length": length} | headers).items():
             self.send_header(name, str(value))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(content[:sent])
-        if sent < len(content):
-            self._hang_up()
+            self.wfile.write(content)
 
     def _hang_up(self):
         self.wfile.flush()
