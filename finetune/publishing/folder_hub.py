@@ -23,13 +23,14 @@ from finetune.run_folder import read_json, sha256_of, whole_folder, write_json
 def push_to_folder(release: Path, hub: Path, repo: str, private: bool) -> str:
     """Make `hub/owner/name` hold exactly the files of `release`; returns what was done.
 
-    The release is checked once more, and the copy is compared by sha256 before it takes the place
-    of the older one. Raises UserError for a name outside the hub or a folder that is no release,
-    Refused where the copy differs from what was to be copied.
+    The release is checked once more, and the copy is checked and compared by sha256 before it takes
+    the place of the older one. Raises UserError for a name outside the hub or a folder that is no
+    release, Refused where the copy differs from what was to be copied.
     """
     target = _target(hub, repo)
     refuse_missing(release)
-    check_release(release, kind_of(release))
+    artefact = kind_of(release)
+    check_release(release, artefact)
     wanted = _digests(release)
     record = target.with_name(f".{target.name}.json")
     present = _digests(target) if target.is_dir() else {}
@@ -43,6 +44,7 @@ def push_to_folder(release: Path, hub: Path, repo: str, private: bool) -> str:
     with whole_folder(target) as folder:
         _fill(folder, release, target, wanted, present)
         _verify(folder, wanted)
+        check_release(folder, artefact)  # release/ may have changed since it was checked
     _note(record, wanted, private, number + 1)
     return f"{target} holds {size}, verified by sha256 (push {number + 1}, {visibility})"
 
