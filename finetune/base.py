@@ -4,18 +4,21 @@
 names every weight; config.json holds the positions; the card's metadata states the licence.
 """
 
+import hashlib
 import json
+import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finetune.errors import UserError
+from finetune.errors import Failed, UserError
 from finetune.families import FAMILY_LICENCES
 from finetune.licences import front_matter, licence_of_folder
 from finetune.recipe import is_folder
 from finetune.recipe.schema import Base, EarlierRun, Pretrained, Scratch
-from finetune.run_folder import RunFolder
+from finetune.run_folder import RunFolder, sha256_of
+from finetune.tokenizer import FILES as TOKENIZER_FILES
 
 WEIGHTS = "model.safetensors"
 WEIGHTS_INDEX = "model.safetensors.index.json"
@@ -201,31 +204,72 @@ def _has_weights(folder: Path) -> bool:
 def fetch(base: Pretrained) -> Path:
     """Download what a base consists of (weights in safetensors, configs, tokenizer) and return it.
 
-    Raises UserError where the Hub cannot be reached or refuses.
+    Weights come last: where they are, all is there. Every file is compared with the checksum that
+    the Hub states. Raises UserError where the Hub refuses, or has no safetensors; Failed where it
+    cannot be reached, or what arrives is not what it states.
     """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    patterns = [
-        "*.json",
-        "*.safetensors",
-        "*.txt",
-        "*.model",
-        "*.jinja",
-        "README.md",
-        "LICENSE*",
-        "NOTICE",
-    ]
-    if base.trust_remote_code:
-        patterns.append("*.py")
-    try:
-        path = snapshot_download(base.model, revision=base.revision, allow_patterns=patterns)
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"base {base.model}: cannot be fetched from the Hub: {reason}") from error
-    if not _has_weights(Path(path)):
+    patterns = [*_CONFIGS, *TOKENIZER_FILES, *_PAPERS]
+    folder = _download(base, [*patterns, "*.py"] if base.trust_remote_code else patterns)
+    if folder is not None and (folder / WEIGHTS_INDEX).is_file():
+        shards = _json_object(folder / WEIGHTS_INDEX).get("weight_map")
+        folder = _download(base, sorted(set(shards.values())) if isinstance(shards, dict) else [])
+    else:
+        folder = _download(base, [WEIGHTS])
+    if folder is None or not _has_weights(folder):
         raise UserError(
             f"base {base.model}: has no {WEIGHTS} on the Hub, and pickled weights can run code: "
             "convert it to safetensors first and name the folder"
         )
-    return Path(path)
+    return folder
+
+
+_CONFIGS = ("config.json", "generation_config.json", WEIGHTS_INDEX)
+_PAPERS = ("README.md", "LICENSE*", "NOTICE")
+
+
+def _download(base: Pretrained, patterns: list[str]) -> Path | None:
+    """The snapshot's folder with the files that match; None where the base has no such file."""
+    from huggingface_hub import snapshot_download
+
+    from finetune.hub import explained, patiently, settle_output
+
+    settle_output()
+    path = patiently(
+        f"base {base.model}",
+        lambda: snapshot_download(base.model, revision=base.revision, allow_patterns=patterns),
+        lambda error: explained(error, "as base: cannot be fetched", base.model, "", "read"),
+    )
+    folder = Path(path)
+    if not folder.is_dir():
+        return None
+    _refuse_damaged(base.model, folder)
+    return folder
+
+
+def _refuse_damaged(model: str, folder: Path) -> None:
+    """Raise Failed, and remove them, where files have other bytes than the Hub states.
+
+    The cache names each file by its checksum: sha256 of a large one, git's SHA-1 of any other.
+    """
+    wrong = []
+    for link in sorted(path for path in folder.rglob("*") if path.is_symlink()):
+        stored = link.resolve()
+        if stored.is_file() and not _is_whole(stored):
+            link.unlink()
+            stored.unlink()
+            wrong.append(link.relative_to(folder).as_posix())
+    if wrong:
+        raise Failed(
+            f"base {model}: {', '.join(wrong)} arrived with other bytes than the Hub states, and "
+            "went; run it again"
+        )
+
+
+def _is_whole(stored: Path) -> bool:
+    name = stored.name
+    if re.fullmatch(r"[0-9a-f]{64}", name):
+        return sha256_of(stored) == name
+    if re.fullmatch(r"[0-9a-f]{40}", name):
+        data = stored.read_bytes()
+        return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest() == name
+    return True  # a mirror's own names say nothing of the content

@@ -34,7 +34,7 @@ class Job:
     run: RunFolder
     overrides: tuple[str, ...]
     despite_gate: bool = False
-    """Release although the evaluation's gate did not pass."""
+    """Release and push although the evaluation's gate did not pass."""
     despite_doctor: bool = False
     """Train although the doctor found faults."""
     redo: str | None = None
@@ -260,9 +260,7 @@ def release(job: Job) -> None:
     if publish is None:
         raise UserError("publish: missing; a release needs at least publish.repo")
     basis = _release_basis(job)
-    gate = read_json(job.run.scores)["gate"]
-    if not gate["passed"] and not job.despite_gate:
-        raise Refused(f"release: the gate did not pass: {'; '.join(gate['reasons'])}")
+    _refuse_failed_gate(job, "release")
     if _is_done(job, "release", basis):
         return
     from finetune.licences import derivative_licence
@@ -299,23 +297,25 @@ def _describe(recipe: Recipe, base: BaseFacts) -> str:
     return f"`{base.description}`" if base.model_id else f"the model of {base.description}"
 
 
-def push(job: Job) -> str:
-    """Upload release/ to the Hub that the recipe names; returns what was done."""
+def push(job: Job, *, dry_run: bool = False) -> str:
+    """Upload release/, or say what that would send; the gate is that of `release`."""
     publish = job.recipe.publish
     if publish is None:
         raise UserError("publish: missing; a push needs publish.repo")
-    if publish.hub is None:
-        raise UserError(
-            "publish.hub: this version pushes to a folder that serves as the Hub; "
-            "name one (hub: ./hub), or upload release/ with `hf upload`"
-        )
     if not job.ledger.is_done("release"):
         raise UserError(f"{job.run.path}: `release` has not run; run `finetune release` first")
-    from finetune.publishing import push_to_folder
+    from finetune.publishing import push_release
 
     with locked(job.run):
         job.ledger.refuse_changes("release", _release_basis(job))
-        return push_to_folder(job.run.release, Path(publish.hub), publish.repo, publish.private)
+        _refuse_failed_gate(job, "push")
+        return push_release(job.run.release, publish, dry_run=dry_run)
+
+
+def _refuse_failed_gate(job: Job, stage: str) -> None:
+    gate = read_json(job.run.scores)["gate"]
+    if not gate["passed"] and not job.despite_gate:
+        raise Refused(f"{stage}: the gate did not pass: {'; '.join(gate['reasons'])}")
 
 
 STAGES: dict[str, Callable[[Job], None]] = {

@@ -1,7 +1,7 @@
-"""The model card, the checks, the release folder, and a folder as the Hub.
+"""The model card, the checks, the release folder, and its way to the Hub or a folder as the Hub.
 
 `build_release` fills release/ through an allow-list and checks it before it gets its name;
-`push_to_folder` makes a folder hold exactly those files. Read `release.py` first.
+`push_release` makes a repository hold exactly those files. Read `release.py` first, then `hub.py`.
 """
 
 from finetune.publishing.artefacts import Artefact
@@ -9,6 +9,7 @@ from finetune.publishing.card import render_card
 from finetune.publishing.checks import check_release
 from finetune.publishing.facts import ReleaseFacts
 from finetune.publishing.folder_hub import push_to_folder
+from finetune.publishing.push import push_release
 from finetune.publishing.release import build_release
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "ReleaseFacts",
     "build_release",
     "check_release",
+    "push_release",
     "push_to_folder",
     "render_card",
 ]

@@ -35,9 +35,20 @@ _SECRET = re.compile(
 
 def check_release(folder: Path, artefact: Artefact) -> None:
     """Raise UserError with every reason, a line each, why `folder` cannot be a release."""
+    refuse([*foreign(folder, artefact), *findings_of(folder, artefact)])
+
+
+def refuse(findings: list[str]) -> None:
+    """Raise UserError where there is a finding."""
+    if findings:
+        listed = "\n".join(f"  {finding}" for finding in findings)
+        raise UserError(f"this cannot be released:\n{listed}")
+
+
+def findings_of(folder: Path, artefact: Artefact) -> list[str]:
+    """What is wrong with the plain files of `folder`, and what is missing; a sentence each."""
     plain = [folder / name for name in entries(folder) if _is_plain(folder / name)]
-    findings = [
-        *foreign(folder, artefact),
+    return [
         *missing(folder, artefact),
         *chain.from_iterable(not_finite(file) for file in plain if file.suffix == _WEIGHTS),
         *_bad_index(folder),
@@ -47,9 +58,6 @@ def check_release(folder: Path, artefact: Artefact) -> None:
         *_bad_card(folder),
         *_bad_licence(folder),
     ]
-    if findings:
-        listed = "\n".join(f"  {finding}" for finding in findings)
-        raise UserError(f"this cannot be released:\n{listed}")
 
 
 def _is_plain(path: Path) -> bool:

@@ -6,32 +6,31 @@ hub/owner/.name.json   sha256 of each, visibility, number of the push
 ```
 """
 
-import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 from finetune.errors import Refused, UserError
 from finetune.publishing.artefacts import entries, kind_of
+from finetune.publishing.changes import as_text, changes
 from finetune.publishing.checks import check_release
 from finetune.publishing.files import link_or_copy
+from finetune.publishing.names import refuse_bad_name
+from finetune.publishing.snapshot import hashed, refuse_missing
 from finetune.run_folder import read_json, sha256_of, whole_folder, write_json
-
-# The Hub's own rule: no part begins or ends with `-` or `.`, so none can be `..` or hidden.
-_PART = re.compile(r"[A-Za-z0-9_](?:[\w.-]{0,94}[A-Za-z0-9_])?", re.ASCII)
 
 
 def push_to_folder(release: Path, hub: Path, repo: str, private: bool) -> str:
     """Make `hub/owner/name` hold exactly the files of `release`; returns what was done.
 
-    The release is checked once more, and the copy is compared by sha256 before it takes the place
-    of the older one. Raises UserError for a name outside the hub or a folder that is no release,
-    Refused where the copy differs from what was to be copied.
+    The release is checked once more, and the copy is checked and compared by sha256 before it takes
+    the place of the older one. Raises UserError for a name outside the hub or a folder that is no
+    release, Refused where the copy differs from what was to be copied.
     """
     target = _target(hub, repo)
-    if not release.is_dir():
-        raise UserError(f"{release}: missing; run `finetune release` first")
-    check_release(release, kind_of(release))
+    refuse_missing(release)
+    artefact = kind_of(release)
+    check_release(release, artefact)
     wanted = _digests(release)
     record = target.with_name(f".{target.name}.json")
     present = _digests(target) if target.is_dir() else {}
@@ -45,17 +44,26 @@ def push_to_folder(release: Path, hub: Path, repo: str, private: bool) -> str:
     with whole_folder(target) as folder:
         _fill(folder, release, target, wanted, present)
         _verify(folder, wanted)
+        check_release(folder, artefact)  # release/ may have changed since it was checked
     _note(record, wanted, private, number + 1)
     return f"{target} holds {size}, verified by sha256 (push {number + 1}, {visibility})"
 
 
+def dry_run_on_folder(release: Path, hub: Path, repo: str, private: bool) -> str:
+    """What a push would copy, file by file; changes nothing."""
+    target = _target(hub, repo)
+    refuse_missing(release)
+    check_release(release, kind_of(release))
+    files = hashed(release)
+    present = _digests(target) if target.is_dir() else {}
+    same = [name for name, file in files.items() if present.get(name) == file.sha256]
+    visibility = "private" if private else "public"
+    return as_text(changes(files, present, same), files, f"{target} ({visibility})")
+
+
 def _target(hub: Path, repo: str) -> Path:
-    owner, slash, name = repo.partition("/")
-    if not slash or not all(_PART.fullmatch(part) for part in (owner, name)) or ".." in repo:
-        raise UserError(
-            f"`{repo}` is no repository name; write `owner/name` with letters, digits, `_`, and"
-            " `-` or `.` between them"
-        )
+    refuse_bad_name(repo)
+    owner, _, name = repo.partition("/")
     target = hub.resolve() / owner / name
     if target.is_symlink() or target.resolve() != target:
         raise UserError(f"{hub / repo}: a link leads out of the hub's folder; remove it")

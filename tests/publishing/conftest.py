@@ -11,6 +11,8 @@ from safetensors.numpy import save_file
 
 from finetune.publishing import ReleaseFacts, build_release
 from finetune.run_folder import RunFolder
+from tests.hub.server import running_hub
+from tests.publishing.pushed import TOKEN, command, make_run
 
 RECIPE = {
     "name": "nano",
@@ -149,3 +151,27 @@ def scratch_facts(facts):
 @pytest.fixture
 def release(run, facts):
     return build_release(run, facts)
+
+
+@pytest.fixture
+def hub():
+    """A Hub on this machine, where the token of these tests is ann's."""
+    with running_hub() as server:
+        server.store.tokens[TOKEN] = "ann"
+        yield server
+
+
+@pytest.fixture
+def pushable(tmp_path, model_folder, release):
+    """A run whose release is ready, with its recipe in the test's folder."""
+    return make_run(tmp_path, release)
+
+
+@pytest.fixture
+def push(tmp_path, hub, pushable):
+    """`push(*arguments)`: the real command, in a process of its own, to that Hub."""
+
+    def push(*arguments, **more):
+        return command(tmp_path, hub, "push", "r.yaml", *arguments, **more)
+
+    return push

@@ -134,3 +134,22 @@ def test_a_release_edited_by_hand_is_checked_again(release, tmp_path):
 def test_a_release_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UserError, match="run `finetune release` first"):
         push_to_folder(tmp_path / "release", tmp_path, REPO, private=True)
+
+
+def test_a_release_that_changes_after_its_check_is_not_copied(release, tmp_path, monkeypatch):
+    check = folder_hub.check_release
+
+    def check_then_tamper(folder, artefact):
+        check(folder, artefact)
+        (release / "config.json").write_text(json.dumps({"x": "/home/ann/x"}))
+
+    monkeypatch.setattr(folder_hub, "check_release", check_then_tamper)
+    with pytest.raises(UserError, match="absolute path /home/ann/x"):
+        push_to_folder(release, tmp_path, REPO, private=True)
+    assert not (tmp_path / REPO).exists()
+
+
+def test_a_dry_run_tells_every_file_and_copies_nothing(release, tmp_path):
+    told = folder_hub.dry_run_on_folder(release, tmp_path / "hub", REPO, private=True).splitlines()
+    assert [line.split()[:2] for line in told[1:-1]] == [["new", n] for n in entries(release)]
+    assert not (tmp_path / "hub").exists()

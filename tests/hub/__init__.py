@@ -1,0 +1,1 @@
+"""A Hub on this machine: the protocol that the stock client speaks, with faults on demand."""
