@@ -40,6 +40,7 @@ ORDER = [
     "models",
     "planning",  # without torch
     "generation",
+    "jail",  # without torch
     "training",
     "merging",
     "evaluation",
