@@ -10,9 +10,10 @@ filter of system calls (`inside/confine.py`, `filters.py`), and ends its whole p
 tests or its time are over. `probe.py` tries to get out of each back end before one is used; where
 none holds, judging is refused. As root the jail is started by a user that owns nothing.
 
-**Integrity.** A pass never rests on an exit status or on anything a program prints. For Python, tests
-run in another process outside the jail (`inside/examiner.py`) which asks the program's functions
-over a socket (`inside/wire.py`): only plain data comes back, and the tests compare it themselves.
+**Integrity.** A pass never rests on an exit status or on anything a program prints. For Python,
+tests run in another process outside the jail (`inside/examiner.py`) which asks the program's
+functions over a socket (`inside/wire.py`): only plain data comes back, and the tests compare it
+themselves.
 
 Stopped by that: leaving before the tests (`os._exit(0)`, `sys.exit`), forged output and forged
 messages, objects that equal everything, frame walks, hunting for nonces in memory or files,
@@ -26,6 +27,16 @@ that are too weak (HumanEval/33 compares the answer with itself).
 from finetune.jail.backends import Backend
 from finetune.jail.judging import Outcome, Verdict, judge
 from finetune.jail.limits import Limits
+from finetune.jail.probe import find_backend
 from finetune.jail.programs import Program, program
 
-__all__ = ["Backend", "Limits", "Outcome", "Program", "Verdict", "judge", "program"]
+__all__ = [
+    "Backend",
+    "Limits",
+    "Outcome",
+    "Program",
+    "Verdict",
+    "find_backend",
+    "judge",
+    "program",
+]

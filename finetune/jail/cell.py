@@ -24,6 +24,8 @@ START = 60.0
 """Seconds in which a jail must be up, on a machine however loaded."""
 TICK = 0.25
 """Seconds between two looks at the memory of a jail."""
+ROOMY = 4
+"""How many times as much compilers and their like may have."""
 PARTS = ("wire", "agent", "confine", "supervisor")
 BOOT = """
 import socket, sys, types
@@ -65,6 +67,8 @@ class Ended:
     """The beginning of what it printed, as it came: not fit for a terminal."""
     output_bytes: int
     """All that it printed."""
+    tail: str = ""
+    """The end of what it printed."""
     overfull: bool = False
     """Whether the jail was ended because it held too much memory."""
 
@@ -87,6 +91,8 @@ class Job:
     """For runtimes that reserve far more than they use; the jail's whole memory is watched."""
     compile_seconds: float = 0.0
     """Added to the time, where there are steps before the last."""
+    roomy: bool = False
+    """For compilers and runtimes: more processes and larger files than a program may have."""
 
 
 def sources(parts: Sequence[str]) -> dict[str, str]:
@@ -141,6 +147,11 @@ class Cell:
             said = self._last_words()
             raise Broken(f"{backend.name} did not start: {said or answer.decode() or 'no reason'}")
 
+    @property
+    def pid(self) -> int:
+        """Of the back end's process; everything in the jail is below it."""
+        return self._process.pid
+
     def _last_words(self) -> str:
         self.close()
         assert self._process.stdout is not None
@@ -158,7 +169,7 @@ class Cell:
             "environment": dict(job.environment),
             "seconds": seconds,
             "keep": limits.output_bytes,
-            "tmp_bytes": limits.tmp_bytes,
+            "tmp_bytes": limits.tmp_bytes * (ROOMY if job.roomy else 1),
             "tmp_files": limits.tmp_files,
             "limits": _resource_limits(limits, job, seconds),
             "last_limits": {"CPU": int(limits.seconds) + 2},
@@ -228,11 +239,12 @@ def held_memory(pid: int) -> int:
 
 
 def _resource_limits(limits: Limits, job: Job, seconds: float) -> dict[str, int]:
+    more = ROOMY if job.roomy else 1
     own = {
         "CPU": int(seconds) + 2,
-        "FSIZE": limits.file_bytes,
-        "NOFILE": limits.open_files,
-        "NPROC": limits.processes,
+        "FSIZE": limits.file_bytes * more,
+        "NOFILE": limits.open_files * more,
+        "NPROC": limits.processes * more,
         "CORE": 0,
         "MEMLOCK": 0,
         "MSGQUEUE": 0,

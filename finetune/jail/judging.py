@@ -1,6 +1,7 @@
 """Verdicts on completions: each runs in the jail, and its tests say what it is worth."""
 
 import os
+import secrets
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ from finetune.jail.backends import Backend
 from finetune.jail.cell import Broken, Cell, Ended, Job
 from finetune.jail.examination import Examiner, Finding
 from finetune.jail.interpreter import jail_python
+from finetune.jail.languages import folders_of_toolchains, job, not_run
 from finetune.jail.limits import Limits
 from finetune.jail.programs import Program, imported
 from finetune.jail.text import harmless
@@ -55,12 +57,30 @@ class Bench:
         return Verdict(outcome="broken", reason=harmless(reason))
 
     def _judge(self, program: Program) -> Verdict:
+        if reason := not_run(program.language, program.source):
+            return Verdict(outcome="broken", reason=f"not run: {reason}")
         if self._cell is None:
             python, folders = jail_python()
-            self._cell = Cell(self._backend, python, folders)
-        if program.commands is None:
+            self._cell = Cell(self._backend, python, [*folders, *folders_of_toolchains()])
+        if program.language == "python":
             return self._examined(program, self._cell)
-        raise Broken("no commands yet")
+        return self._proven(program, self._cell)
+
+    def _proven(self, program: Program, cell: Cell) -> Verdict:
+        """The tests stand in the program: what it prints at the end says that they ended."""
+        number, mark = secrets.token_hex(16), secrets.token_hex(8)
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs:
+                made = job(program.language, program.source, program.tests, mark)
+                running = cell.start(made, self._limits, theirs)
+            ours.sendall(f"{number}\n".encode())
+            ours.shutdown(socket.SHUT_WR)
+            running.wait()
+            ended = running.end()
+        if ended.overfull:
+            self._drop_cell()
+        return verdict_on(ended, proof(ended, f"{number} {mark}"))
 
     def _examined(self, program: Program, cell: Cell) -> Verdict:
         if self._examiner is None:
@@ -109,6 +129,17 @@ def verdict_on(ended: Ended, finding: Finding | None) -> Verdict:
         reason=harmless(reason),
         output=harmless(ended.output),
         seconds=round(ended.seconds, 3),
+    )
+
+
+def proof(ended: Ended, evidence: str) -> Finding:
+    """Whether a program that holds its tests has got behind the last of them."""
+    if ended.status == 0 and evidence in " ".join(ended.tail.split()):
+        return Finding(passed=True, why="")
+    return Finding(
+        passed=False,
+        gone=True,
+        why=f"status {ended.status}" if ended.status else "it ended before its tests did",
     )
 
 

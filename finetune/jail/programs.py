@@ -3,18 +3,9 @@
 import ast
 import re
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from finetune.tasks import Problem
-
-
-@dataclass(frozen=True, kw_only=True)
-class Commands:
-    """How a program in a compiled or other language is run, its tests in it."""
-
-    files: dict[str, str]
-    steps: Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,20 +13,24 @@ class Program:
     """What is run, and what decides whether it is right."""
 
     source: str
-    """Python source without the tests."""
+    """Source without the tests."""
     tests: str
     given: str = ""
     """What the problem itself defines before the answer begins."""
     entry: str = ""
     """The function that the tests call."""
-    commands: Commands | None = None
+    language: str = "python"
 
 
 def program(problem: Problem, completion: str) -> Program:
     """The program that `completion` makes of the problem."""
     source = problem.setup + problem.prompt + completion + (problem.suffix or "")
     return Program(
-        source=source, tests=problem.tests, given=given(problem), entry=problem.entry_point
+        source=source,
+        tests=problem.tests,
+        given=given(problem) if problem.language == "python" else "",
+        entry=problem.entry_point,
+        language=problem.language,
     )
 
 

@@ -6,6 +6,7 @@ answer calls with plain values, which is what it was asked for.
 
 from __future__ import annotations
 
+import itertools
 import operator
 import sys
 import types
@@ -35,7 +36,7 @@ def serve(descriptor: int, source: str) -> None:
         "get": getattr,
         "set": setattr,
         "iter": iter,
-        "next": lambda iterator: [x for x, _ in zip(iterator, (0,))],
+        "next": lambda iterator: list(itertools.islice(iterator, 1)),
         "len": len,
         "bool": bool,
         "str": str,

@@ -26,6 +26,8 @@ from finetune.jail.inside.confine import limit, new_namespaces, shut_in
 
 HEADER = 4
 CONTROL, WIRE = 0, 1
+TAIL = 500
+"""Bytes at the end of the output that are kept whatever comes before them."""
 COMPILE_FAILED = 120
 """Status of a program of several steps of which one before the last went wrong."""
 
@@ -88,7 +90,8 @@ def _watch(job: dict[str, Any], given: list[int]) -> None:
             "status": status,
             "late": late or status == -signal.SIGXCPU,
             "seconds": time.monotonic() - started,
-            "output": kept.decode("utf-8", "replace"),
+            "output": kept[: job["keep"]].decode("utf-8", "replace"),
+            "tail": kept[-TAIL:].decode("utf-8", "replace"),
             "output_bytes": total,
         }
         if not os.read(shut, 1):
@@ -118,7 +121,7 @@ def _wait(
         if output in ready:
             part = os.read(output, 1 << 16)
             total += len(part)
-            kept = (kept + part)[: 2 * keep] if len(kept) < 2 * keep else kept
+            kept = _cut(kept + part, keep)
             if not part:
                 poll.unregister(output)
     return _rest(output, kept, keep, total)
@@ -131,14 +134,19 @@ def _rest(output: int, kept: bytes, keep: int, total: int) -> tuple[bytes, int]:
         part = os.read(output, 1 << 16)
     except BlockingIOError:
         part = b""
-    return (kept + part)[:keep], total + len(part)
+    return _cut(kept + part, keep), total + len(part)
+
+
+def _cut(text: bytes, keep: int) -> bytes:
+    """Its first `keep` bytes and its end."""
+    return text if len(text) <= keep + TAIL else text[:keep] + text[-TAIL:]
 
 
 def _become(job: dict[str, Any], given: list[int], output: int, shut: int) -> None:
     """The program itself; does not return. One byte on `shut` says that it is shut in."""
     status = 1
     try:
-        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        os.setsid()  # else a signal to its group would reach this jail's other processes
         empty = os.open("/dev/null", os.O_RDONLY)
         wire = os.dup(given[WIRE]) if len(given) > WIRE else os.dup(empty)
         os.set_inheritable(wire, True)
