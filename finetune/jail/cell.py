@@ -137,6 +137,8 @@ class Cell:
                 extra_groups=None if user is None else [],
                 start_new_session=True,
             )
+        assert self._process.stdout is not None
+        self._said = self._process.stdout
         try:
             boot(self._requests, PARTS, [WARM])
             self._requests.settimeout(START)
@@ -153,9 +155,11 @@ class Cell:
         return self._process.pid
 
     def _last_words(self) -> str:
+        self.kill()
+        with self._said as said:
+            words = said.read(2000).decode("utf-8", "replace").strip()
         self.close()
-        assert self._process.stdout is not None
-        return self._process.stdout.read(2000).decode("utf-8", "replace").strip()
+        return words
 
     def start(self, job: Job, limits: Limits, wire: socket.socket | None = None) -> "Running":
         """Starts a program; `wire` is its end of a socket to whoever questions it."""
@@ -210,6 +214,7 @@ class Cell:
     def close(self) -> None:
         """Ends the jail and waits until it is gone."""
         self._requests.close()
+        self._said.close()
         self.kill()
         self._process.wait()
 
@@ -218,8 +223,6 @@ class Cell:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
 
 
 def held_memory(pid: int) -> int:

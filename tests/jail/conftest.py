@@ -105,7 +105,7 @@ def namespaces_can_be_made() -> bool:
 
 @pytest.fixture(scope="session")
 def backend() -> Backend:
-    """The back end that holds here. Where the kernel could and the probe says no, that is a fault."""
+    """The back end that holds here; a fault where the kernel could and the probe says no."""
     try:
         return find_backend()
     except Refused as refusal:
