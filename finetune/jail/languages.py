@@ -126,7 +126,10 @@ LANGUAGES: dict[str, Language] = {
         file="main.rs",
         tools=("rustc",),
         whole=_in_main(RUST_EPILOGUE),
-        steps=lambda tools: [[tools[0], "--edition=2021", "-o", "main", "main.rs"], ["/tmp/main"]],
+        steps=lambda tools: [
+            [tools[0], "--sysroot=/usr", "--edition=2021", "-o", "main", "main.rs"],
+            ["/tmp/main"],
+        ],
         compiled=True,
         compile_seconds=60,
         needs={"use rand": CRATES, "use regex": CRATES, "use md5": CRATES},

