@@ -67,7 +67,8 @@ def _bubblewrap(program: str, folders: Sequence[str], run: Sequence[str], _: int
         command += ["--symlink", target, path] if target else ["--ro-bind", path, path]
     for device in DEVICES:
         command += ["--dev-bind", device, device]
-    return [*command, "--dir", "/tmp", "--chdir", "/tmp", "--remount-ro", "/", "--", *run]
+    command += ["--dir", "/proc", "--dir", "/tmp"]
+    return [*command, "--chdir", "/tmp", "--remount-ro", "/", "--", *run]
 
 
 def _nsjail(program: str, folders: Sequence[str], run: Sequence[str], handed: int) -> list[str]:
@@ -87,7 +88,9 @@ def _nsjail(program: str, folders: Sequence[str], run: Sequence[str], handed: in
         command += ["-s", f"{target}:{path}"] if target else ["-R", path]
     for device in DEVICES:
         command += ["-R", device]
-    return [*command, "-m", "none:/tmp:tmpfs:size=4096,ro", "--", *run]
+    for folder in ("/proc", "/tmp"):
+        command += ["-m", f"none:{folder}:tmpfs:size=4096,ro"]
+    return [*command, "--", *run]
 
 
 def _links() -> list[tuple[str, str]]:

@@ -87,6 +87,8 @@ class Job:
     hidden: Sequence[str] = ()
     """Files that are removed before the last step."""
     environment: Mapping[str, str] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
+    """Links below /proc, which is an empty folder otherwise, to what they lead to."""
     unlimited_address_space: bool = False
     """For runtimes that reserve far more than they use; the jail's whole memory is watched."""
     compile_seconds: float = 0.0
@@ -171,6 +173,7 @@ class Cell:
             "steps": [list(step) for step in job.steps],
             "hidden": list(job.hidden),
             "environment": dict(job.environment),
+            "links": dict(job.links),
             "seconds": seconds,
             "keep": limits.output_bytes,
             "tmp_bytes": limits.tmp_bytes * (ROOMY if job.roomy else 1),

@@ -127,7 +127,7 @@ LANGUAGES: dict[str, Language] = {
         tools=("rustc",),
         whole=_in_main(RUST_EPILOGUE),
         steps=lambda tools: [
-            [tools[0], "--sysroot=/usr", "--edition=2021", "-o", "main", "main.rs"],
+            [tools[0], "--edition=2021", "-o", "main", "main.rs"],
             ["/tmp/main"],
         ],
         compiled=True,
@@ -184,6 +184,8 @@ def job(language: str, source: str, tests: str, mark: str) -> Job:
         steps=steps,
         hidden=sorted(files) if known.compiled else (),
         environment=environment,
+        # The compiler finds its libraries from where it lies itself, and asks the kernel for that.
+        links={"/proc/self/exe": steps[0][0]} if language == "rust" else {},
         unlimited_address_space=known.unlimited_address_space,
         compile_seconds=known.compile_seconds,
         roomy=True,

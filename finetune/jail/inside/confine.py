@@ -41,11 +41,11 @@ def new_namespaces() -> None:
     _checked("mount /", libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None))
 
 
-def new_tmp(size: int, files: int) -> None:
-    """An empty /tmp of at most `size` bytes, and the current folder."""
+def new_folder(path: str, size: int, files: int) -> None:
+    """An empty folder at `path` that holds at most `size` bytes."""
     options = f"size={size},nr_inodes={files},mode=0777".encode()
-    _checked("mount /tmp", libc.mount(b"tmpfs", b"/tmp", b"tmpfs", MS_NOSUID | MS_NODEV, options))
-    os.chdir("/tmp")
+    flags = MS_NOSUID | MS_NODEV
+    _checked("mount " + path, libc.mount(b"tmpfs", path.encode(), b"tmpfs", flags, options))
 
 
 def limit(limits: dict[str, int]) -> None:
@@ -77,7 +77,13 @@ def drop_privileges(instructions: bytes) -> None:
 
 def shut_in(job: dict[str, Any]) -> None:
     """All of it, in the process that is to run the program."""
-    new_tmp(job["tmp_bytes"], job["tmp_files"])
+    if job["links"]:
+        new_folder("/proc", 4096, 8)
+    for path, target in job["links"].items():
+        Path(path).parent.mkdir(exist_ok=True)
+        Path(path).symlink_to(target)
+    new_folder("/tmp", job["tmp_bytes"], job["tmp_files"])
+    os.chdir("/tmp")
     for path, text in job["files"].items():
         with Path(path).open("w", encoding="utf-8", errors="surrogatepass") as file:
             file.write(text)
