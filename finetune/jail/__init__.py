@@ -3,12 +3,13 @@
 Two jobs are kept apart.
 
 **Isolation.** A program runs in a jail that bubblewrap or nsjail makes (`backends.py`): no network,
-an empty root that cannot be written to plus the interpreters, no /proc, no environment, no host
-file beyond /usr, user 65534. One jail serves many programs: its process 1 (`inside/supervisor.py`)
-gives each one namespaces of its own, an empty /tmp of bounded size, limits, no capabilities and a
-filter of system calls (`inside/confine.py`, `filters.py`), and ends its whole process tree when its
-tests or its time are over. `probe.py` tries to get out of each back end before one is used; where
-none holds, judging is refused. As root the jail is started by a user that owns nothing.
+an empty root that cannot be written to plus the interpreters, nothing in /proc, no environment,
+no file of the host's beyond /usr and a compiler's settings, user 65534. One jail serves many
+programs: its process 1 (`inside/supervisor.py`) gives each one namespaces of its own, an empty /tmp
+of bounded size, limits, no capabilities and a filter of system calls (`inside/confine.py`,
+`filters.py`), and ends its whole process tree when its tests or its time are over. `probe.py` tries
+to get out of each back end before one is used; where none holds, judging is refused. As root the
+jail is started by a user that owns nothing.
 
 **Integrity.** A pass never rests on an exit status or on anything a program prints. For Python,
 tests run in another process outside the jail (`inside/examiner.py`) which asks the program's

@@ -171,8 +171,11 @@ def judge(
             told(done)
         return verdict
 
-    with _closing() as benches, ThreadPoolExecutor(count) as pool:
-        return list(pool.map(one, programs))
+    with ThreadPoolExecutor(count) as pool, _closing() as benches:
+        try:
+            return list(pool.map(one, programs))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # where we are interrupted
 
 
 @contextmanager

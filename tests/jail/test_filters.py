@@ -22,7 +22,7 @@ def test_numbers_are_those_of_the_kernels_headers(machine):
         pytest.skip(f"no {header}: the kernel's headers are not installed")
     numbers = {
         name: int(number)
-        for name, number in re.findall(r"#define __NR(?:3264)?_(\w+) (\d+)", header.read_text())
+        for name, number in re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", header.read_text())
     }
     column = list(HEADERS).index(machine)
     ours = {name: own[column] for name, own in DENIED.items()} | SPECIAL[machine]
