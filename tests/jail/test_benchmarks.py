@@ -77,10 +77,8 @@ def test_no_buggy_answer_of_humanevalpack_passes(backend, problems, language):
     if reason := not_run(language):
         pytest.skip(reason)
     verdicts = judged(backend, problems("humanevalpack", language), "buggy")
-    known = KNOWN_TO_PASS.get(language, set())
-    passed = {name for name, one in verdicts.items() if one.outcome == "passed"}
-    assert passed == known
     assert len(verdicts) == 164
+    assert [name for name, one in verdicts.items() if one.outcome == "passed"] == []
 
 
 @pytest.mark.slow
@@ -93,7 +91,6 @@ def test_every_answer_of_humanevalpack_passes(backend, problems, language):
     assert set(not_passed(verdicts)) == KNOWN_TO_FAIL[language]
 
 
-KNOWN_TO_PASS: dict[str, set[str]] = {}
 KNOWN_TO_FAIL: dict[str, set[str]] = {
     "javascript": {"JavaScript/162"},  # asks for the package js-md5
     "cpp": {"CPP/22", "CPP/137", "CPP/162"},  # not run: they include Boost and OpenSSL

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.jail import hostile
-from tests.jail.conftest import SECRET
+from tests.jail.conftest import SECRET, held_backend
 from tests.jail.forgeries import FORGED
 
 REACHING = {
@@ -39,10 +39,20 @@ def test_there_are_more_cases_than_sandboxeval_has():
     assert len(REACHING) + len(hostile.RESOURCES) + len(FORGED) >= 51 + 40
 
 
-@pytest.fixture(scope="module", params=["own user", "nobody"])
-def trial(request, each_backend, open_folder):
+@pytest.fixture(
+    scope="module",
+    params=[
+        ("bubblewrap", "own_judge"),
+        ("nsjail", "nobodys_judge"),
+        pytest.param(("bubblewrap", "nobodys_judge"), marks=pytest.mark.slow),
+        pytest.param(("nsjail", "own_judge"), marks=pytest.mark.slow),
+    ],
+    ids=" for ".join,
+)
+def trial(request, open_folder):
     """Every hostile program, each followed by a good one, in the jails of one back end."""
-    judge = request.getfixturevalue("own_judge" if request.param == "own user" else "nobodys_judge")
+    name, who = request.param
+    judge, holding = request.getfixturevalue(who), held_backend(name)
     canary = open_folder / f"canary-{secrets.token_hex(4)}"
     canary.write_text(SECRET)
     canary.chmod(0o644)
@@ -58,8 +68,8 @@ def trial(request, each_backend, open_folder):
         sources = programs(canary, server.getsockname()[1], abstract)
         file = open_folder / "programs.json"
         file.write_text(json.dumps(sources))
-        told = judge.run(each_backend.name, str(file))
-        assert (told["user"] == os.geteuid()) == (request.param == "own user")
+        told = judge.run(holding.name, str(file))
+        assert (told["user"] == os.geteuid()) == (who == "own_judge")
         told["connections"] = [one for one in (server, local) if accepted(one)]
     return told
 
