@@ -123,7 +123,7 @@ def each_backend(request: pytest.FixtureRequest) -> Backend:
 
 @cache
 def held_backend(name: str) -> Backend:
-    """The back end of that name; skips where it is not here, fails where it does not do its work."""
+    """The back end of that name; skips where it is not, fails where it ought to hold."""
     for one in installed_backends():
         if one.name == name:
             found = holes(one)
