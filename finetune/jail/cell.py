@@ -20,6 +20,8 @@ from finetune.jail.limits import Limits
 
 GRACE = 3.0
 """Seconds beyond a program's time in which the jail itself must have answered."""
+PATIENCE = 3
+"""How many times its computing time may go by until a program has ended: others compute, too."""
 START = 60.0
 """Seconds in which a jail must be up, on a machine however loaded."""
 TICK = 0.25
@@ -175,6 +177,7 @@ class Cell:
             "environment": dict(job.environment),
             "links": dict(job.links),
             "seconds": seconds,
+            "wall": seconds * PATIENCE,
             "keep": limits.output_bytes,
             "tmp_bytes": limits.tmp_bytes * (ROOMY if job.roomy else 1),
             "tmp_files": limits.tmp_files,
@@ -193,7 +196,7 @@ class Cell:
             raise Broken(f"the jail is gone: {error}") from None
         finally:
             theirs.close()
-        return Running(control, time.monotonic() + seconds + GRACE, self._hold(limits))
+        return Running(control, time.monotonic() + seconds * PATIENCE + GRACE, self._hold(limits))
 
     def _hold(self, limits: Limits) -> Callable[[], bool]:
         """A look at the jail that ends it, and says so, where it holds too much memory."""

@@ -10,7 +10,8 @@ class Limits:
     """Limits of one program, all of its processes and threads together unless told otherwise."""
 
     seconds: float = 10.0
-    """Wall-clock time from its start to the end of its tests."""
+    """Computing time of its first process, so that a verdict does not hang on what else the
+    machine does; three times as long may go by from its start to the end of its tests."""
     memory: int = 2048 * MEBIBYTE
     """Bytes of address space of one process, and of memory that all of them hold."""
     processes: int = 32
