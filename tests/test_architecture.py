@@ -41,6 +41,7 @@ ORDER = [
     "models",
     "planning",  # without torch
     "generation",
+    "jail",  # without torch
     "training",
     "merging",
     "evaluation",

@@ -1,0 +1,203 @@
+"""How programs in other languages than Python are built, run, and made to prove that tests ended.
+
+Their tests stand in the same process as the answer, so the proof is a weaker one: behind the last
+test, code of ours reads a number from standard input and prints it beside another number that
+stands in the source. Neither is known before the run, and the source is gone when a compiled
+program starts. That stops a program that leaves early with status 0, forged output and every
+accident. It does not stop code written against this very file, which could read both numbers as our
+code does.
+"""
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from finetune.jail.cell import Job
+
+
+@dataclass(frozen=True, kw_only=True)
+class Language:
+    """What is special about one language."""
+
+    file: str
+    """Name of the source file."""
+    tools: tuple[str, ...]
+    """Programs that it needs, the last one being what starts."""
+    whole: Callable[[str, str, str], dict[str, str]]
+    """(answer with its prompt, tests, mark) -> files by name; the mark is printed at the end."""
+    steps: Callable[[Sequence[str]], list[list[str]]]
+    """Paths of the tools -> commands."""
+    compiled: bool = False
+    unlimited_address_space: bool = False
+    compile_seconds: float = 0.0
+    needs: Mapping[str, str] = field(default_factory=dict)
+    """What a source may ask for that is not there: a text in it -> the reason it is not run."""
+
+
+def _behind(epilogue: str, before: str = "") -> Callable[[str, str, str], dict[str, str]]:
+    """Tests and epilogue follow the answer."""
+
+    def whole(source: str, tests: str, mark: str) -> dict[str, str]:
+        return {"": before + source + "\n" + tests + "\n" + epilogue.replace("MARK", mark) + "\n"}
+
+    return whole
+
+
+def _in_main(epilogue: str, before: str = "") -> Callable[[str, str, str], dict[str, str]]:
+    """The epilogue stands at the end of the tests' last function, which is `main`."""
+
+    def whole(source: str, tests: str, mark: str) -> dict[str, str]:
+        head, brace, rest = tests.rpartition("}")
+        body = head + epilogue.replace("MARK", mark) + brace + rest
+        return {"": before + source + "\n" + body + "\n"}
+
+    return whole
+
+
+def _javascript(source: str, tests: str, mark: str) -> dict[str, str]:
+    """`console.assert` only prints: under the tests stands one that throws."""
+    own = f"console_{mark}"
+    prologue = (
+        f"const {own} = {{...console, assert(c, ...m) {{ if (!c) throw new Error('assert'); }}}}; "
+        "Object.freeze(require('node:assert')); Object.freeze(require('node:assert').strict);\n"
+    )
+    epilogue = (
+        "require('node:fs').writeSync(1, '\\n' + require('node:fs').readFileSync(0, 'utf8').trim()"
+        f" + ' {mark}\\n');"
+    )
+    return {"": f"{prologue}{source}\n{{ const console = {own};\n{tests}\n{epilogue} }}\n"}
+
+
+def _java(source: str, tests: str, mark: str) -> dict[str, str]:
+    """A class of ours calls the tests' `main`."""
+    text = source + "\n" + tests
+    tested = "Main" if "class Main" in text else "Problem"
+    judge = f"Judge_{mark}"
+    code = (
+        f"class {judge} {{ public static void main(String[] a) throws Throwable {{ "
+        f"var in = System.in; var out = System.out; {tested}.main(a); "
+        f'out.println("\\n" + new String(in.readAllBytes()).trim() + " {mark}"); }} }}\n'
+    )
+    return {"Main.java": text, "Judge.java": code}
+
+
+C_EPILOGUE = (
+    "{ char b_[99]; long n_ = ::read(0, b_, 98); if (n_ > 0) { b_[n_] = 0; fflush(stdout); "
+    '::dprintf(1, "\\n%s MARK\\n", b_); } }\n'
+)
+RUST_EPILOGUE = (
+    "{ let mut t_ = String::new(); std::io::Read::read_to_string(&mut std::io::stdin(), &mut t_)"
+    '.unwrap(); println!("\\n{} MARK", t_.trim()); }\n'
+)
+CRATES = "it uses crates (rand, regex, md5) that no compiler brings"
+
+LANGUAGES: dict[str, Language] = {
+    "javascript": Language(
+        file="main.js",
+        tools=("node",),
+        whole=_javascript,
+        steps=lambda tools: [[tools[0], "--max-old-space-size=512", "main.js"]],
+        unlimited_address_space=True,
+    ),
+    "cpp": Language(
+        file="main.cpp",
+        tools=("g++",),
+        whole=_in_main(C_EPILOGUE, "#include <cstdio>\n#include <unistd.h>\n"),
+        steps=lambda tools: [[tools[0], "-std=c++17", "-o", "main", "main.cpp"], ["/tmp/main"]],
+        compiled=True,
+        compile_seconds=60,
+        needs={"boost/": "it includes Boost", "openssl/": "it includes OpenSSL"},
+    ),
+    "java": Language(
+        file="Main.java",
+        tools=("javac", "java"),
+        whole=_java,
+        steps=lambda tools: [
+            [tools[0], "-nowarn", "-encoding", "UTF-8", "Main.java", "Judge.java"],
+            [tools[1], "-ea", "-Xmx512m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-cp", "."],
+        ],
+        compiled=True,
+        unlimited_address_space=True,
+        compile_seconds=60,
+        needs={"org.javatuples": "it imports org.javatuples, which no compiler brings"},
+    ),
+    "rust": Language(
+        file="main.rs",
+        tools=("rustc",),
+        whole=_in_main(RUST_EPILOGUE),
+        steps=lambda tools: [
+            [tools[0], "--edition=2021", "-o", "main", "main.rs"],
+            ["/tmp/main"],
+        ],
+        compiled=True,
+        compile_seconds=60,
+        needs={"use rand": CRATES, "use regex": CRATES, "use md5": CRATES},
+    ),
+    "php": Language(
+        file="main.php",
+        tools=("php",),
+        whole=_behind('echo "\\n" . trim(fgets(STDIN)) . " MARK\\n";'),
+        steps=lambda tools: [[tools[0], "-n", "main.php"]],
+    ),
+    "perl": Language(
+        file="main.pl",
+        tools=("perl",),
+        whole=_behind('{ my $t_ = <STDIN>; chomp($t_); print "\\n$t_ MARK\\n"; }'),
+        steps=lambda tools: [[tools[0], "main.pl"]],
+    ),
+    "shell": Language(
+        file="main.sh",
+        tools=("bash",),
+        whole=_behind("IFS= read -r t_; builtin printf '\\n%s MARK\\n' \"$t_\""),
+        steps=lambda tools: [[tools[0], "main.sh"]],
+    ),
+}
+
+
+def not_run(language: str, source: str = "") -> str | None:
+    """Why programs in that language are not run here; None where they are, and for Python."""
+    if language == "python":
+        return None
+    known = LANGUAGES.get(language)
+    if known is None:
+        return f"{language}: there is no runner for it"
+    for tool in known.tools:
+        if _tool(tool) is None:
+            return f"{language}: no `{tool}` below /usr, where a jail finds it"
+    missing = [reason for text, reason in known.needs.items() if text in source]
+    return f"{language}: {missing[0]}" if missing else None
+
+
+def job(language: str, source: str, tests: str, mark: str) -> Job:
+    """What runs a program with its tests, which print what comes over the wire, and `mark`."""
+    known = LANGUAGES[language]
+    files = {name or known.file: text for name, text in known.whole(source, tests, mark).items()}
+    steps = known.steps([_tool(tool) or tool for tool in known.tools])
+    environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/tmp"}
+    if language == "java":
+        steps[-1].append(f"Judge_{mark}")
+        # It looks for its libraries beside itself, by way of /proc.
+        environment["LD_LIBRARY_PATH"] = str(Path(steps[0][0]).parent.parent / "lib")
+    return Job(
+        files=files,
+        steps=steps,
+        hidden=sorted(files) if known.compiled else (),
+        environment=environment,
+        # The compiler finds its libraries from where it lies itself, and asks the kernel for that.
+        links={"/proc/self/exe": steps[0][0]} if language == "rust" else {},
+        unlimited_address_space=known.unlimited_address_space,
+        compile_seconds=known.compile_seconds,
+        roomy=True,
+    )
+
+
+def folders_of_toolchains() -> list[str]:
+    """Folders outside /usr that toolchains read."""
+    return [str(path) for path in sorted(Path("/etc").glob("java-*"))]
+
+
+def _tool(name: str) -> str | None:
+    """Where a jail finds the tool, links followed: /usr/bin/java leads through /etc."""
+    found = shutil.which(name, path="/usr/local/bin:/usr/bin:/bin")
+    return str(Path(found).resolve()) if found else None

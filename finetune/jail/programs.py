@@ -1,0 +1,67 @@
+"""A problem and an answer to it -> a program to be judged."""
+
+import ast
+import re
+import warnings
+from dataclasses import dataclass
+
+from finetune.tasks import Problem
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """What is run, and what decides whether it is right."""
+
+    source: str
+    """Source without the tests."""
+    tests: str
+    given: str = ""
+    """What the problem itself defines before the answer begins."""
+    entry: str = ""
+    """The function that the tests call."""
+    language: str = "python"
+
+
+def program(problem: Problem, completion: str) -> Program:
+    """The program that `completion` makes of the problem."""
+    source = problem.setup + problem.prompt + completion + (problem.suffix or "")
+    return Program(
+        source=source,
+        tests=problem.tests,
+        given=given(problem) if problem.language == "python" else "",
+        entry=problem.entry_point,
+        language=problem.language,
+    )
+
+
+def given(problem: Problem) -> str:
+    """The statements of a Python problem that end before the model's answer begins.
+
+    A prompt ends inside a function or a line; what is whole above it is kept.
+    """
+    lines = (problem.setup + problem.prompt).splitlines()
+    while lines:
+        text = "\n".join(lines)
+        for whole in (text + "\n    pass", text):
+            if _parses(whole):
+                return whole
+        lines.pop()
+    return ""
+
+
+def _parses(text: str) -> bool:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            ast.parse(text)
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
+IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+(\w+)", re.M)
+
+
+def imported(text: str) -> set[str]:
+    """Top-level names of modules that Python source seems to import."""
+    return set(IMPORT.findall(text))

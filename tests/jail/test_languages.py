@@ -1,0 +1,129 @@
+"""Programs in other languages pass when their tests have ended, and only then."""
+
+import pytest
+
+from finetune.jail import Limits, Program, judge
+from finetune.jail.languages import LANGUAGES, not_run
+
+CPP_TESTS = "#include <cassert>\nint main() {\n    assert(f(2) == 4);\n    assert(f(3) == 9);\n}\n"
+JAVA_TESTS = (
+    "class Main { public static void main(String[] args) {\n"
+    "if (new Solution().f(2) != 4 || new Solution().f(3) != 9) throw new AssertionError(); } }\n"
+)
+TESTS = {
+    "javascript": "console.assert(f(2) === 4)\nconsole.assert(f(3) === 9)\n",
+    "cpp": CPP_TESTS,
+    "java": JAVA_TESTS,
+    "rust": "fn main() {\n    assert_eq!(f(2), 4);\n    assert_eq!(f(3), 9);\n}\n",
+    "php": "if (f(2) !== 4 || f(3) !== 9) { throw new Exception('no'); }\n",
+    "perl": "if (f(2) != 4 || f(3) != 9) { exit 1; }\n",
+    "shell": "set -e\n[[ $(f 2) = 4 ]]\n[[ $(f 3) = 9 ]]\n",
+}
+ANSWERS = {
+    "javascript": "const f = (x) => { BODY }",
+    "cpp": "#include <cstdlib>\n#include <cstdio>\n#include <unistd.h>\nint f(int x) { BODY }",
+    "java": "class Solution { int f(int x) { BODY } }",
+    "rust": "fn f(x: i32) -> i32 { BODY }",
+    "php": "<?php\nfunction f($x) { BODY }",
+    "perl": "sub f { my ($x) = @_; BODY }",
+    "shell": "f() { local x=$1; BODY; }",
+}
+RIGHT = {
+    "php": "return $x * $x;",
+    "perl": "return $x * $x;",
+    "shell": "echo $((x * x))",
+}
+WRONG = {"php": "return 0;", "perl": "return 0;", "shell": "echo 0"}
+LEAVING = {
+    "javascript": "process.exit(0);",
+    "cpp": "_exit(0);",
+    "java": "System.exit(0); return 0;",
+    "rust": "std::process::exit(0)",
+    "php": "exit(0);",
+    "perl": "exit 0;",
+    "shell": "exit 0",
+}
+FORGING = {
+    "javascript": "console.log('passed'); process.exit(0);",
+    "cpp": 'puts("passed"); fflush(stdout); _exit(0);',
+    "java": 'System.out.println("passed"); System.exit(0); return 0;',
+    "rust": 'println!("passed"); std::process::exit(0)',
+    "php": "echo 'passed'; exit(0);",
+    "perl": "print 'passed'; exit 0;",
+    "shell": "echo passed >&2; exit 0",
+}
+
+
+@pytest.fixture(params=sorted(LANGUAGES))
+def language(request, backend):
+    if reason := not_run(request.param):
+        pytest.skip(reason)
+    return request.param
+
+
+def judged(backend, language, body, before="", **limits):
+    source = before + ANSWERS[language].replace("BODY", body)
+    made = Program(source=source, tests=TESTS[language], language=language)
+    return judge([made], backend, limits=Limits(**limits), workers=1)[0]
+
+
+def test_every_language_is_tried():
+    assert set(LANGUAGES) == set(TESTS) == set(ANSWERS) == set(LEAVING) == set(FORGING)
+
+
+def test_a_right_answer_passes(backend, language):
+    verdict = judged(backend, language, RIGHT.get(language, "return x * x;"))
+    assert (verdict.outcome, verdict.reason) == ("passed", "")
+
+
+def test_a_wrong_answer_fails(backend, language):
+    assert judged(backend, language, WRONG.get(language, "return 0;")).outcome == "failed"
+
+
+def test_leaving_with_success_before_the_tests_end_fails(backend, language):
+    if language == "shell":  # `$(f 2)` is a process of its own: outside it, before the tests
+        made = Program(source="exit 0\n", tests=TESTS["shell"], language="shell")
+        assert judge([made], backend, workers=1)[0].outcome == "failed"
+    assert judged(backend, language, LEAVING[language]).outcome == "failed"
+
+
+def test_printing_what_looks_like_success_fails(backend, language):
+    assert judged(backend, language, FORGING[language]).outcome == "failed"
+
+
+def test_what_does_not_compile_fails_with_the_compilers_words(backend):
+    if reason := not_run("cpp"):
+        pytest.skip(reason)
+    verdict = judged(backend, "cpp", "return y;")
+    assert verdict.outcome == "failed"
+    assert "was not declared" in verdict.output
+
+
+def test_an_endless_program_is_timed_out(backend):
+    if reason := not_run("javascript"):
+        pytest.skip(reason)
+    verdict = judged(backend, "javascript", "while (true) {}", seconds=1)
+    assert verdict.outcome == "timed out"
+
+
+def test_an_assertion_of_the_console_that_the_answer_replaces_still_counts(backend):
+    if reason := not_run("javascript"):
+        pytest.skip(reason)
+    cheat = "console.assert = () => {}; globalThis.console = {assert() {}};\n"
+    assert judged(backend, "javascript", "return 0;", cheat).outcome == "failed"
+
+
+def test_assertions_of_node_cannot_be_replaced(backend):
+    if reason := not_run("javascript"):
+        pytest.skip(reason)
+    cheat = "require('node:assert').deepEqual = () => {};\nconst f = (x) => 0;\n"
+    tests = "const assert = require('node:assert');\nassert.deepEqual(f(2), 4);\n"
+    made = Program(source=cheat, tests=tests, language="javascript")
+    assert judge([made], backend, workers=1)[0].outcome == "failed"
+
+
+def test_a_language_without_toolchain_is_named(backend):
+    made = Program(source="", tests="", language="racket")
+    (verdict,) = judge([made], backend, workers=1)
+    assert verdict.outcome == "broken"
+    assert verdict.reason == "not run: racket: there is no runner for it"
