@@ -152,7 +152,7 @@ class Ledger:
         run = self.run
         left = {
             "train": [run.doctor, run.checkpoints, run.adapter, run.model, run.log],
-            "merge": [run.merged],
+            "merge": [run.merged, run.evaluation],
             "evaluate": [run.scores],
             "release": [run.release],
         }

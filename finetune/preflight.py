@@ -43,6 +43,7 @@ def inspect(recipe: Recipe, run: RunFolder) -> Findings:
     findings = Findings()
     _inspect_sources(recipe, findings, is_prepared=Ledger(run).is_done("prepare"))
     _inspect_curation(recipe, findings)
+    _inspect_tasks(recipe, findings)
     _inspect_scratch(recipe, findings)
     try:
         facts = base_facts(recipe.base, run)
@@ -145,6 +146,25 @@ def _inspect_curation(recipe: Recipe, findings: Findings) -> None:
         except UserError as error:
             key = ("data", "curate", "decontaminate", index)
             findings.problems.append(Problem(key, str(error)))
+
+
+def _inspect_tasks(recipe: Recipe, findings: Findings) -> None:
+    if not recipe.evaluate.tasks:
+        return
+    from finetune.evaluation.task_problems import chosen_task  # runners take a moment to load
+
+    try:
+        folder = benchmarks_folder(recipe.evaluate.benchmarks)
+    except UserError:
+        return  # told where the corpus is compared with them
+    for index, choice in enumerate(recipe.evaluate.tasks):
+        try:
+            task = chosen_task(choice, folder)
+        except UserError as error:
+            findings.problems.append(Problem(("evaluate", "tasks", index), str(error)))
+            continue
+        findings.notes.append(f"{task.name}: {len(task.problems)} problems")
+        findings.notes += [f"{task.name}: not run: {what} ({why})" for what, why in task.not_run]
 
 
 def _inspect_scratch(recipe: Recipe, findings: Findings) -> None:

@@ -102,6 +102,11 @@ class RunFolder:
         return self.path / "scores.json"
 
     @property
+    def evaluation(self) -> Path:
+        """completions/ and verdicts/, by model and task."""
+        return self.path / "evaluation"
+
+    @property
     def report(self) -> Path:
         return self.path / "report.html"
 

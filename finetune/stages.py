@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from finetune.base import BaseFacts, base_facts, fetch
 from finetune.errors import Failed, Refused, UserError
@@ -225,7 +225,8 @@ def evaluate(job: Job) -> None:
     if _is_done(job, "evaluate", basis):
         return
     from finetune.corpus import read_documents
-    from finetune.evaluation.score import held_out, score_model, scores_json
+    from finetune.evaluation.score import held_out, in_words, score_model, scores_json
+    from finetune.evaluation.tasks_of_run import run_tasks
     from finetune.run_folder import write_json
     from finetune.sequences import open_corpus
     from finetune.tokenizer import CodeTokenizer
@@ -239,16 +240,13 @@ def evaluate(job: Job) -> None:
         inputs = held_out(corpus, documents, section, job.recipe.sequences.length)
         before = score_model(base.folder, inputs, section, trust_remote_code=trust)
         after = score_model(job.run.merged, inputs, section, trust_remote_code=trust)
-        scores = scores_json(before, after, inputs, section)
+        models = {"base": base.folder, "tuned": job.run.merged}
+        results = run_tasks(job.run, section, models, trust_remote_code=trust)
+        scores = scores_json(before, after, inputs, section, results)
         write_json(job.run.scores, scores)
-        outcome.summary = _in_words(scores)
+        outcome.summary = in_words(scores)
         outcome.output = sha256_of(job.run.scores)
     _say(job, "evaluate")
-
-
-def _in_words(scores: dict[str, Any]) -> str:
-    base, tuned = scores["losses"]["base"], scores["losses"]["tuned"]
-    return ", ".join(f"{name} {base[name]:.3f} -> {tuned[name]:.3f}" for name in base)
 
 
 def release(job: Job) -> None:

@@ -34,7 +34,6 @@ ORDER = [
     # From files to blocks.
     "corpus",
     "trace",
-    "preflight",
     "sequences",
     "inventory",
     # With torch.
@@ -45,6 +44,7 @@ ORDER = [
     "training",
     "merging",
     "evaluation",
+    "preflight",  # without torch; asks all of them what they need
     # From a run folder to people.
     "publishing",
     "report",

@@ -8,6 +8,7 @@ from typing import Any
 from data_formats.document import Document
 from finetune.evaluation.gate import gate
 from finetune.evaluation.line_problems import LineProblem, line_problems
+from finetune.evaluation.tasks_of_run import NO_TASKS, TaskResults
 from finetune.generation.infill import infill_lines
 from finetune.models.load import best_device, load_model
 from finetune.models.measure import LAYOUTS, Measured, MeasuringSet, measure, measuring_set
@@ -88,17 +89,22 @@ def _blocks_at_once(measured: MeasuringSet) -> int:
 
 
 def scores_json(
-    base: ModelScores, tuned: ModelScores, inputs: HeldOut, section: Evaluate
+    base: ModelScores,
+    tuned: ModelScores,
+    inputs: HeldOut,
+    section: Evaluate,
+    results: TaskResults = NO_TASKS,
 ) -> dict[str, Any]:
     """The contents of scores.json."""
     models = {"base": base, "tuned": tuned}
     totals = {name: _total(scores.losses) for name, scores in models.items()}
     losses = {name: _round(total, "loss") for name, total in totals.items()}
     infilling = None
-    rates: dict[str, dict[str, float]] = {name: {} for name in models}
+    rates = results.rates
     if inputs.problems:
         infilling = {name: _infilling(own, inputs, section) for name, own in models.items()}
-        rates = {name: {INFILLING: own["exact_match"]} for name, own in infilling.items()}
+        for name, own in infilling.items():
+            rates[name][INFILLING] = own["exact_match"]
     return {
         "losses": losses,
         "bits_per_byte": {name: _round(total, "bits_per_byte") for name, total in totals.items()},
@@ -111,8 +117,10 @@ def scores_json(
             for language, by_layout in base.losses.items()
         },
         "infilling": infilling,
+        **({"tasks": results.tasks} if results.tasks else {}),
+        **({"tasks_not_run": results.not_run} if results.not_run else {}),
         "gate": gate(section.gate, losses, rates),
-        "jail": "not used: no generated code was executed",
+        "jail": results.jail,
     }
 
 
@@ -155,3 +163,14 @@ def _infilling(scores: ModelScores, inputs: HeldOut, section: Evaluate) -> dict[
             for problem, completion in shown
         ],
     }
+
+
+def in_words(scores: dict[str, Any]) -> str:
+    """What changed, in a line."""
+    base, tuned = scores["losses"]["base"], scores["losses"]["tuned"]
+    words = [f"{name} {base[name]:.3f} -> {tuned[name]:.3f}" for name in base]
+    for name, task in scores.get("tasks", {}).items():
+        before, after = (100 * task[model][task["metric"]] for model in ("base", "tuned"))
+        words.append(f"{name} {before:.1f} -> {after:.1f}")
+    words += [f"{one['what']} not run" for one in scores.get("tasks_not_run", [])]
+    return ", ".join(words)

@@ -77,16 +77,15 @@ def _gap_prompt(
     return (*opening, *infill_prompt(gap, tokenizer, budget, layout))
 
 
-def program_of(task: str, problem: Problem, completion: str) -> str:
-    """The program that ends without an error where `completion` is right."""
+def answer_of(task: str, problem: Problem, completion: str) -> tuple[str, str]:
+    """What stands before the answer in its program, and the answer alone."""
     settings = settings_of(task)
-    if problem.suffix is not None:
-        head = problem.prompt
-    else:
+    head = problem.prompt
+    if problem.suffix is None:
         head = (settings.head or settings.shown)(problem)
     if settings.ends_with_block:
         completion = first_block(completion.rstrip(), problem.language)
-    return f"{problem.setup}{head}{completion}{problem.suffix or ''}\n{problem.tests}"
+    return head, completion
 
 
 def first_block(text: str, language: str) -> str:

@@ -22,24 +22,25 @@ class Program:
     language: str = "python"
 
 
-def program(problem: Problem, completion: str) -> Program:
-    """The program that `completion` makes of the problem."""
-    source = problem.setup + problem.prompt + completion + (problem.suffix or "")
+def program(problem: Problem, completion: str, head: str | None = None) -> Program:
+    """The program that `completion` makes of the problem; `head` is what stands before it, where
+    that is not the prompt as the benchmark has it."""
+    head = problem.prompt if head is None else head
     return Program(
-        source=source,
+        source=problem.setup + head + completion + (problem.suffix or ""),
         tests=problem.tests,
-        given=given(problem) if problem.language == "python" else "",
+        given=given(problem.setup + head) if problem.language == "python" else "",
         entry=problem.entry_point,
         language=problem.language,
     )
 
 
-def given(problem: Problem) -> str:
-    """The statements of a Python problem that end before the model's answer begins.
+def given(text: str) -> str:
+    """The statements of Python source that end before the model's answer begins.
 
     A prompt ends inside a function or a line; what is whole above it is kept.
     """
-    lines = (problem.setup + problem.prompt).splitlines()
+    lines = text.splitlines()
     while lines:
         text = "\n".join(lines)
         for whole in (text + "\n    pass", text):

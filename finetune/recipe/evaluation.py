@@ -1,17 +1,47 @@
 """The recipe's `evaluate` section: what is measured of base and tuned, and how far it may fall."""
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
-from finetune.recipe.fields import SECTION, Count, Natural
+from finetune.recipe.fields import SECTION, Count, Natural, Texts, frozen
 from finetune.recipe.source import KeyPath
 
 LAYOUTS = ("left_to_right", "psm", "spm")
 """What held-out losses are measured in."""
 INFILLING = "infilling"
 """The gate's name of what `infilling_problems` measures."""
+
+GapKind = Literal["single_line", "multi_line", "function_body", "random_span"]
+
+
+class TaskChoice(BaseModel):
+    """A task with its published settings, but for what is said here."""
+
+    model_config = SECTION
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")]
+    """A known task (`humaneval`, `mbpp`, ...), or a name of your own beside `file`."""
+    file: str | None = None
+    """JSON Lines of problems of your own."""
+    parts: Texts | None = None
+    """Parts of the task; all when left out."""
+    languages: Texts | None = None
+    """Languages of its problems; all whose toolchain is here when left out."""
+    problems: Count | None = None
+    """The first so many of them."""
+    samples: Count | None = None
+    """Completions of each problem."""
+    temperature: Annotated[float, Field(ge=0.0)] | None = None
+    """0 takes the likeliest token each time."""
+    top_p: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    """Tokens are drawn from the smallest set of the likeliest that has this probability."""
+    max_new_tokens: Count | None = None
+    """Longest completion."""
+
+
+def _by_name(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
 
 
 class Gate(BaseModel):
@@ -21,28 +51,42 @@ class Gate(BaseModel):
     max_loss_rise: Annotated[float, Field(ge=0.0)] | None = None
     """In nats per token; of a layout."""
     max_drop_points: Annotated[float, Field(ge=0.0)] | None = None
-    """In points of a hundred; of `infilling`."""
+    """In points of a hundred; of a task, or of `infilling`."""
 
 
 class Evaluate(BaseModel):
-    """What is measured of base and tuned, on held-out files only."""
+    """What is measured of base and tuned: held-out files, and tasks that are run in a jail."""
 
     model_config = SECTION
+    tasks: Annotated[
+        tuple[Annotated[TaskChoice, BeforeValidator(_by_name)], ...], BeforeValidator(frozen)
+    ] = ()
+    """Benchmarks by name (`humaneval`), or with settings of yours: `{name: mbpp, samples: 1}`."""
     infilling_problems: Natural = 200
-    """Held-out lines to fill in; 0 turns it off."""
+    """Gaps in held-out files, of each kind; 0 turns it off."""
+    infilling_kinds: Annotated[tuple[GapKind, ...], BeforeValidator(frozen)] = ("single_line",)
+    """Which gaps: the content of a line, several whole lines, a function's body, any span."""
     max_new_tokens: Count = 48
-    """Longest completion of a line."""
+    """Longest completion of a line; longer gaps get as many as their own answer needs, and this."""
     loss_tokens: Count = 2_000_000
     """At most so many held-out tokens per language and layout."""
     benchmarks: str | None = None
     """Folder of benchmark files; the variable FINETUNE_BENCHMARKS when left out."""
+    seconds: Annotated[float, Field(gt=0.0)] = 10.0
+    """Time in which a completion and its tests must end."""
+    batch_size: Count = 16
+    """Completions that are written together; in fp32 it does not change them."""
     gate: dict[str, Gate] = {}
-    """A run that does worse does not reach release/. By layout, or `infilling`."""
+    """A run that does worse does not reach release/. By layout, by task, or `infilling`."""
 
 
 def contradictions(section: Evaluate) -> Iterator[tuple[KeyPath, str]]:
     """What each key alone allows but the keys together do not; keys from the section on."""
-    measured = (*LAYOUTS, INFILLING)
+    names = [task.name for task in section.tasks]
+    for index, name in enumerate(names):
+        if name in names[:index] or name in (*LAYOUTS, INFILLING):
+            yield ("tasks", index), f"{name}: something measured has this name already"
+    measured = (*LAYOUTS, INFILLING, *names)
     for name, gate in section.gate.items():
         limit, other = "max_loss_rise", "max_drop_points"
         if name not in LAYOUTS:

@@ -113,6 +113,10 @@ def _paths(values: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, KeyPat
         yield curate, "opt_out", ("data", "curate", "opt_out")
     if isinstance(evaluate, dict) and isinstance(evaluate.get("benchmarks"), str):
         yield evaluate, "benchmarks", ("evaluate", "benchmarks")
+    tasks = evaluate.get("tasks") if isinstance(evaluate, dict) else None
+    for index, task in enumerate(tasks if isinstance(tasks, list) else []):
+        if isinstance(task, dict) and isinstance(task.get("file"), str):
+            yield task, "file", ("evaluate", "tasks", index, "file")
     if isinstance(publish, dict) and isinstance(publish.get("hub"), str):
         yield publish, "hub", ("publish", "hub")
     if isinstance(base, str) and is_folder(base):

@@ -21,7 +21,7 @@ from finetune.recipe.data import (
     SourceFim,
     SuffixFirst,
 )
-from finetune.recipe.evaluation import Evaluate, Gate
+from finetune.recipe.evaluation import Evaluate, GapKind, Gate, TaskChoice
 from finetune.recipe.fields import SECTION, Count, Natural, RunName, Share, Texts
 
 __all__ = [
@@ -32,11 +32,13 @@ __all__ = [
     "Evaluate",
     "Fim",
     "Format",
+    "GapKind",
     "Gate",
     "Labels",
     "Source",
     "SourceFim",
     "SuffixFirst",
+    "TaskChoice",
 ]
 
 

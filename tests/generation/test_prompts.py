@@ -8,7 +8,7 @@ import pytest
 from finetune.errors import UserError
 from finetune.generation.completion import cut
 from finetune.generation.infill import Gap, infill_prompt
-from finetune.generation.prompts import first_block, program_of, requests_for
+from finetune.generation.prompts import answer_of, first_block, requests_for
 from finetune.generation.sampling import Sampling
 from finetune.generation.task_settings import TASK_SETTINGS, settings_of, stops_of
 from finetune.tasks import TASKS, Problem, load
@@ -30,6 +30,12 @@ def problem(**how):
             **how,
         }
     )  # fmt: skip
+
+
+def program_of(task, asked, completion):
+    """The whole program, its tests included."""
+    head, answer = answer_of(task, asked, completion)
+    return f"{asked.setup}{head}{answer}{asked.suffix or ''}\n{asked.tests}"
 
 
 def passes(program):

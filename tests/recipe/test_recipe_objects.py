@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from finetune.recipe import is_folder
-from finetune.recipe.schema import EarlierRun, Full, Lora, Pretrained, Scratch
+from finetune.recipe.schema import EarlierRun, Full, Lora, Pretrained, Scratch, TaskChoice
 
 
 @pytest.fixture
@@ -112,14 +112,27 @@ def test_a_gate_on_an_unknown_measure_is_refused_at_its_name(refusal, recipe_tex
     [
         ("psm: {max_drop_points: 1}", "max_loss_rise"),
         ("psm: {max_loss_rise: 1, max_drop_points: 1}", "max_loss_rise"),
-        ("infilling: {max_loss_rise: 1}", "max_drop_points"),
+        ("humaneval: {max_loss_rise: 1}", "max_drop_points"),
         ("infilling: {}", "max_drop_points"),
     ],
 )
 def test_a_gate_takes_the_limit_of_its_measure(refusal, recipe_text, gate, limit):
-    text = f"evaluate: {{gate: {{{gate}}}}}\n"
+    text = f"evaluate: {{tasks: [humaneval], gate: {{{gate}}}}}\n"
     (said,) = refusal(recipe_text + text)
     assert said.endswith(f": takes {limit}, and that alone")
+
+
+def test_a_task_stands_once(refusal, recipe_text):
+    text = "evaluate: {tasks: [mbpp, {name: mbpp, samples: 1}]}\n"
+    assert refusal(recipe_text + text) == [
+        "r.yaml:10: evaluate.tasks.1: mbpp: something measured has this name already"
+    ]
+
+
+def test_a_task_by_name_alone_has_its_published_settings(load, recipe_text):
+    (task,) = load(recipe_text + "evaluate: {tasks: [humaneval]}\n").evaluate.tasks
+    assert task == TaskChoice(name="humaneval")
+    assert task.samples is None
 
 
 def test_a_recipe_cannot_be_changed_once_it_is_read(load, recipe_text):

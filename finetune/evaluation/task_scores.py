@@ -1,0 +1,132 @@
+"""Verdicts of base and tuned on one task -> what scores.json says of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from finetune.evaluation.statistics import compare, mean_interval, pass_at_k
+from finetune.evaluation.task_problems import ChosenTask
+from finetune.generation.completion import Completion
+from finetune.jail import Verdict
+
+TOLD = (1, 10, 100)
+"""Values of k for which pass@k is told, where as many samples were drawn."""
+EXAMPLES = 12
+"""Problems whose completions the report shows."""
+LONGEST = 4000
+"""Characters of a prompt or completion that are kept for the report."""
+
+MODELS = ("base", "tuned")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """One model's completions of a task and what they are worth, in the same order."""
+
+    completions: Sequence[Completion]
+    verdicts: Sequence[Verdict]
+
+    def passed(self, task: ChosenTask) -> list[int]:
+        """How many samples of each problem passed. (P,)"""
+        counts = dict.fromkeys((problem.id for problem in task.problems), 0)
+        for completion, verdict in zip(self.completions, self.verdicts, strict=True):
+            counts[completion.id] += verdict.outcome == "passed"
+        return list(counts.values())
+
+
+def task_scores(task: ChosenTask, judged: Mapping[str, Judged]) -> dict[str, Any]:
+    """A task's entry; `judged` by `base` and `tuned`."""
+    metric = "exact_match" if task.is_by_text else "pass@1"
+    passed = {name: judged[name].passed(task) for name in MODELS}
+    origins = [problem.origin for problem in task.problems]
+    samples = task.sampling.samples
+    comparison = compare(passed["base"], passed["tuned"], samples, origins)
+    return {
+        "metric": metric,
+        **{name: _of_model(task, metric, passed[name], judged[name]) for name in MODELS},
+        "comparison": {
+            **asdict(comparison),
+            "interval": [comparison.interval.low, comparison.interval.high],
+        },
+        "by_problem": {
+            problem.id: list(pair)
+            for problem, pair in zip(
+                task.problems, zip(passed["base"], passed["tuned"], strict=True), strict=True
+            )
+        },
+        **_by_language(task, passed),
+        "examples": _examples(task, judged),
+        "not_run": [{"what": what, "why": why} for what, why in task.not_run],
+    }
+
+
+def _of_model(
+    task: ChosenTask, metric: str, passed: Sequence[int], judged: Judged
+) -> dict[str, Any]:
+    samples, origins = task.sampling.samples, [problem.origin for problem in task.problems]
+    first = pass_at_k(samples, passed, 1)  # (P,)
+    interval = mean_interval(first, origins)
+    told = {f"pass@{k}": pass_at_k(samples, passed, k) for k in TOLD[1:] if k <= samples}
+    outcomes = [verdict.outcome for verdict in judged.verdicts]
+    return {
+        metric: round(float(first.mean()), 6),
+        **{name: round(float(values.mean()), 6) for name, values in told.items()},
+        "interval": [round(interval.low, 6), round(interval.high, 6)],
+        "problems": len(task.problems),
+        "samples": samples,
+        "settings": task.sampling.settings,
+        "outcomes": {name: outcomes.count(name) for name in sorted(set(outcomes))},
+    }
+
+
+def _by_language(task: ChosenTask, passed: Mapping[str, Sequence[int]]) -> dict[str, Any]:
+    """Left out where all problems are in one language."""
+    languages = np.array([problem.language for problem in task.problems])  # (P,)
+    names = sorted(set(languages.tolist()))
+    if len(names) == 1:
+        return {}
+    shares = {name: pass_at_k(task.sampling.samples, passed[name], 1) for name in MODELS}
+    return {
+        "by_language": {
+            language: {
+                **{n: round(float(shares[n][languages == language].mean()), 6) for n in MODELS},
+                "problems": int((languages == language).sum()),
+            }
+            for language in names
+        }
+    }
+
+
+def _examples(task: ChosenTask, judged: Mapping[str, Judged]) -> list[dict[str, Any]]:
+    """The first sample of problems on which the models differ, then of the others."""
+    first = {
+        name: {
+            completion.id: (completion, verdict)
+            for completion, verdict in zip(one.completions, one.verdicts, strict=True)
+            if completion.sample == 0
+        }
+        for name, one in judged.items()
+    }
+
+    def is_same(id_: str) -> bool:
+        return len({first[name][id_][1].outcome for name in MODELS}) == 1
+
+    chosen = sorted(task.problems, key=lambda problem: is_same(problem.id))[:EXAMPLES]
+    return [
+        {
+            "id": problem.id,
+            "prompt": problem.prompt[-LONGEST:],
+            **{name: _example(*first[name][problem.id]) for name in MODELS},
+        }
+        for problem in chosen
+    ]
+
+
+def _example(completion: Completion, verdict: Verdict) -> dict[str, str]:
+    return {
+        "completion": completion.text[:LONGEST],
+        "verdict": verdict.outcome,
+        "detail": verdict.reason,
+    }
