@@ -12,7 +12,7 @@ from finetune.jail.limits import MEBIBYTE
 from finetune.tasks import Problem, load
 
 LONG = Limits(seconds=300, memory=6144 * MEBIBYTE)
-"""Some answers of EvalPlus take minutes, and one 2 GB."""
+"""Some answers of EvalPlus take a minute, one 2 GB, and one of MBPP seconds."""
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +51,7 @@ def test_every_answer_of_humaneval_passes(each_backend, problems):
 )
 @pytest.mark.slow
 def test_every_answer_passes(backend, problems, task, part, count):
-    verdicts = judged(backend, problems(task, part))
+    verdicts = judged(backend, problems(task, part), limits=LONG)
     assert len(verdicts) == count
     assert not_passed(verdicts) == {}
 
@@ -65,10 +65,11 @@ def test_every_answer_of_humaneval_plus_passes_but_one(backend, problems):
 
 
 @pytest.mark.slow
-def test_every_answer_of_mbpp_plus_passes(backend, problems):
+def test_every_answer_of_mbpp_plus_passes_but_one(backend, problems):
+    """Mbpp/255 answers with lists that need gigabytes: more than one message to the tests holds."""
     verdicts = judged(backend, problems("mbpp_plus"), limits=LONG)
     assert len(verdicts) == 378
-    assert not_passed(verdicts) == {}
+    assert set(not_passed(verdicts)) == {"Mbpp/255"}
 
 
 @pytest.mark.slow

@@ -40,7 +40,7 @@ def test_a_root_that_can_be_written_to_is_found(bubblewrap):
 
 def test_files_of_the_host_are_found(bubblewrap):
     etc = ["--ro-bind", "/etc", "/etc", "--ro-bind", "/proc", "/proc"]
-    found = probe.holes(changed(bubblewrap, ["--dir", "/tmp"], [*etc, "--dir", "/tmp"]))
+    found = probe.holes(changed(bubblewrap, ["--dir", "/proc"], etc))
     assert "reads /etc/passwd" in found
     assert "reads /proc/1/environ" in found
 

@@ -89,7 +89,7 @@ def _watch(job: dict[str, Any], given: list[int]) -> None:
         status = os.waitstatus_to_exitcode(os.waitpid(program, 0)[1])
         told: dict[str, Any] = {
             "status": status,
-            "late": late or status == -signal.SIGXCPU,
+            "late": late or status in (-signal.SIGXCPU, 128 + signal.SIGXCPU),
             "seconds": time.monotonic() - started,
             "output": kept[: job["keep"]].decode("utf-8", "replace"),
             "tail": kept[-TAIL:].decode("utf-8", "replace"),
