@@ -6,16 +6,20 @@ import time
 from pathlib import Path
 
 
-def main():
-    waits = Path(os.environ["WAITS_FILE"])
+def note_waits(file):
+    """From now on `time.sleep` writes into `file` how long it should have taken."""
     sleep = time.sleep
 
     def note(seconds):
-        with waits.open("a") as file:
-            file.write(f"{seconds}\n")
+        with file.open("a") as opened:
+            opened.write(f"{seconds}\n")
         sleep(min(seconds, 0.001))
 
     time.sleep = note
+
+
+def main():
+    note_waits(Path(os.environ["WAITS_FILE"]))
     from finetune.cli import main as finetune
 
     sys.exit(finetune(sys.argv[1:]))
