@@ -67,7 +67,9 @@ class Remote:
             self._patiently("creating it", lambda: make(self.repo, private=private, exist_ok=True))
             found = self.look()
         if found is None:
-            raise Failed(f"{self.repo}: was created and is not there; try again in a minute")
+            raise Failed(
+                f"{self.repo}: was created and is not there. {self.state} Try again in a minute."
+            )
         self.refuse_visibility(found, private)
         return found
 
