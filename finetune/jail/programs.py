@@ -1,10 +1,9 @@
 """A problem and an answer to it -> a program to be judged."""
 
-import ast
 import re
-import warnings
 from dataclasses import dataclass
 
+from data_formats.python_syntax import parse_python
 from finetune.tasks import Problem
 
 
@@ -52,10 +51,8 @@ def given(text: str) -> str:
 
 def _parses(text: str) -> bool:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SyntaxWarning)
-            ast.parse(text)
-    except (SyntaxError, ValueError):
+        parse_python(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True
 
