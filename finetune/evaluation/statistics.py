@@ -59,18 +59,27 @@ def pass_at_k(samples: int, passed: Sequence[int], k: int) -> Floats:
     return found
 
 
-def mean_interval(values: Floats, groups: Sequence[str], seed: int = 0) -> Interval:
-    """Percentile bootstrap of the mean of `values` (P,): whole groups are drawn with replacement.
+def mean_interval(
+    values: Floats, groups: Sequence[str], *, least: float = 0.0, seed: int = 0
+) -> Interval:
+    """Percentile bootstrap of the mean of `values` (P,), each from `least` to 1: whole groups are
+    drawn with replacement. The same input gives the same interval.
 
-    The same input gives the same interval.
+    Where all values are one, resampling sees no spread, and that is no proof that there is none:
+    the interval then reaches as far as problems at either end that so many groups may well have
+    missed (for none or all of them passed, Clopper and Pearson's exact bound).
     """
     sums, sizes = _by_group(values, groups)
+    outside = (1.0 - CONFIDENCE) / 2
+    if values.min() == values.max():
+        missed = 1.0 - outside ** (1 / len(sums))
+        value = float(values[0])
+        return Interval(low=value - missed * (value - least), high=value + missed * (1.0 - value))
     generator = np.random.default_rng(seed)
     means = np.empty(RESAMPLES)
     for at in range(0, RESAMPLES, AT_ONCE):
         drawn = generator.integers(0, len(sums), (AT_ONCE, len(sums)))  # (R, G)
         means[at : at + AT_ONCE] = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
-    outside = (1.0 - CONFIDENCE) / 2
     low, high = np.quantile(means, [outside, 1.0 - outside])
     return Interval(low=float(low), high=float(high))
 
@@ -85,7 +94,7 @@ def compare(
     by_group = _by_group(gained.astype(np.float64), groups)[0].astype(np.int64)  # (G,)
     return Comparison(
         difference=float(shares.mean()),
-        interval=mean_interval(shares, groups),
+        interval=mean_interval(shares, groups, least=-1.0),
         p_value=sign_flip_p_value(by_group),
         wins=int((gained > 0).sum()),
         losses=int((gained < 0).sum()),

@@ -118,6 +118,7 @@ def _written(
             task.problems,
             model,
             task.sampling,
+            label=f"{name}: {task.name}",
         )
         for task in tasks
     }

@@ -19,13 +19,15 @@ def complete_task(
     backend: Backend,
     sampling: Sampling | None = None,
     layout: str = "psm",
+    label: str | None = None,
 ) -> list[Completion]:
     """Every sample of every problem, problem by problem; `file` keeps them and is gone on from.
 
-    `task` is a name of `TASK_SETTINGS` or one of a person's own; `sampling` None: as published.
+    `task` is a name of `TASK_SETTINGS` or one of a person's own; `sampling` None: as published;
+    `label`: what the bar is called, the task's name when left out.
     Raises UserError where a gap cannot be shown to the model, or the file holds other completions.
     """
     sampling = sampling or settings_of(task).sampling
     requests = requests_for(task, problems, sampling, backend.tokenizer, backend.positions, layout)
-    show = make_progress(task, len(requests), num_written(file, requests))
+    show = make_progress(label or task, len(requests), num_written(file, requests))
     return complete_into(file, backend, requests, sampling, show)

@@ -44,9 +44,16 @@ def test_pass_at_k_needs_k_samples(k):
         pass_at_k(5, [1], k)
 
 
-def test_the_interval_of_equal_values_is_a_point():
-    interval = mean_interval(np.full(20, 0.5), list(map(str, range(20))))
-    assert (interval.low, interval.high) == (0.5, 0.5)
+@pytest.mark.parametrize(("passed", "low", "high"), [(0.0, 0.0, 0.3694), (1.0, 0.6306, 1.0)])
+def test_none_or_all_of_8_passed_has_clopper_and_pearson_s_interval(passed, low, high):
+    """Beta quantiles: 1 - 0.025 ** (1 / 8) = 0.3694."""
+    interval = mean_interval(np.full(8, passed), list("abcdefgh"))
+    assert (interval.low, interval.high) == pytest.approx((low, high), abs=1e-4)
+
+
+def test_no_difference_on_8_problems_is_not_none_at_all():
+    interval = compare([0] * 8, [0] * 8, samples=3, groups=list("abcdefgh")).interval
+    assert (interval.low, interval.high) == pytest.approx((-0.3694, 0.3694), abs=1e-4)
 
 
 def test_the_interval_of_coin_tosses_is_the_binomial_s():
