@@ -129,7 +129,7 @@ def _inspect_curation(recipe: Recipe, findings: Findings) -> None:
     except UserError as error:
         findings.problems.append(Problem(("evaluate", "benchmarks"), str(error)))
         return
-    here = available(folder) if folder else []
+    here = available(folder)
     if curate.decontaminate == ("all",):
         if not here:
             findings.notes.append(

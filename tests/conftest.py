@@ -71,6 +71,12 @@ def tiny_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def no_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Benchmarks lie in folders alone, whatever packages are installed."""
+    monkeypatch.setattr("finetune.tasks.files.PACKAGES", {})
+
+
 GPT_BIGCODE_WEIGHTS = (
     "transformer.wte.weight",
     "transformer.wpe.weight",

@@ -51,12 +51,12 @@ def test_a_sound_recipe_has_no_problem_and_says_how_many_files_it_reads(found):
     assert (problems, notes[0]) == ({}, "src: 1 files")
 
 
-def test_that_no_benchmark_is_at_hand_is_said(found, monkeypatch):
+def test_that_no_benchmark_is_at_hand_is_said(found, monkeypatch, no_packages):
     monkeypatch.delenv("FINETUNE_BENCHMARKS", raising=False)
     assert any("no benchmark is at hand" in note for note in found()[1])
 
 
-def test_a_benchmark_that_is_not_there_is_a_problem(found, tmp_path):
+def test_a_benchmark_that_is_not_there_is_a_problem(found, tmp_path, no_packages):
     named = ["data.curate.decontaminate=[humaneval,humanevol]", f"evaluate.benchmarks={tmp_path}"]
     problems = found(*named)[0]
     assert "its files are not in" in problems["data.curate.decontaminate.0"]

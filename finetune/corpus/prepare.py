@@ -54,7 +54,7 @@ def what_to_avoid(curate: Curate, benchmarks: str | None) -> Contamination:
     Raises UserError where a task that is named is not there.
     """
     folder, wanted = benchmarks_folder(benchmarks), curate.decontaminate
-    names = (available(folder) if folder else []) if wanted == ("all",) else wanted
+    names = available(folder) if wanted == ("all",) else wanted
     return contamination_index([one for name in names for one in load(name, folder)])
 
 

