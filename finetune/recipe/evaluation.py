@@ -1,7 +1,7 @@
 """The recipe's `evaluate` section: what is measured of base and tuned, and how far it may fall."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field
 
@@ -12,8 +12,6 @@ LAYOUTS = ("left_to_right", "psm", "spm")
 """What held-out losses are measured in."""
 INFILLING = "infilling"
 """The gate's name of what `infilling_problems` measures."""
-
-GapKind = Literal["single_line", "multi_line", "function_body", "random_span"]
 
 
 class TaskChoice(BaseModel):
@@ -63,11 +61,9 @@ class Evaluate(BaseModel):
     ] = ()
     """Benchmarks by name (`humaneval`), or with settings of yours: `{name: mbpp, samples: 1}`."""
     infilling_problems: Natural = 200
-    """Gaps in held-out files, of each kind; 0 turns it off."""
-    infilling_kinds: Annotated[tuple[GapKind, ...], BeforeValidator(frozen)] = ("single_line",)
-    """Which gaps: the content of a line, several whole lines, a function's body, any span."""
+    """Held-out lines to fill in; 0 turns it off."""
     max_new_tokens: Count = 48
-    """Longest completion of a line; longer gaps get as many as their own answer needs, and this."""
+    """Longest completion of a line."""
     loss_tokens: Count = 2_000_000
     """At most so many held-out tokens per language and layout."""
     benchmarks: str | None = None

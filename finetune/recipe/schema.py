@@ -21,7 +21,7 @@ from finetune.recipe.data import (
     SourceFim,
     SuffixFirst,
 )
-from finetune.recipe.evaluation import Evaluate, GapKind, Gate, TaskChoice
+from finetune.recipe.evaluation import Evaluate, Gate, TaskChoice
 from finetune.recipe.fields import SECTION, Count, Natural, RunName, Share, Texts
 
 __all__ = [
@@ -32,7 +32,6 @@ __all__ = [
     "Evaluate",
     "Fim",
     "Format",
-    "GapKind",
     "Gate",
     "Labels",
     "Source",
