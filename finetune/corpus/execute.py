@@ -5,8 +5,9 @@ which waits for ever for a process that was killed.
 """
 
 import os
+import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -81,12 +82,22 @@ def _run_side_by_side(folder: Path, count: int) -> None:
                     raise _failure(process, errors)
     finally:
         for process in processes:
-            if process.pid is not None:
-                process.terminate()
-                process.join()
+            _end(process)
+
+
+def _end(process: "SpawnProcess") -> None:
+    """With all that it has started: datatrove's manager does not notice that its parent is gone,
+    and holds our output open."""
+    if process.pid is None:
+        return
+    process.kill()
+    process.join()
+    with suppress(ProcessLookupError):  # nobody is left of its group
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _child(folder: Path, rank: int, tasks: int, errors: Any) -> None:
+    os.setsid()  # a group of its own, which ends together
     try:
         run_task(folder, rank, tasks)
     except KeyboardInterrupt:

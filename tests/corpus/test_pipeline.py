@@ -236,6 +236,21 @@ def test_a_process_that_is_killed_ends_the_run_with_a_sentence(folder, tmp_path)
     assert contents(work) == contents(whole)
 
 
+LEAVING = KILLED.replace(
+    "def dies(folder, rank, tasks):\n",
+    "def dies(folder, rank, tasks):\n"
+    "    import subprocess, time\n"
+    "    subprocess.Popen(['sleep', '300'])\n"
+    "    time.sleep(300 if rank == 0 else 1)\n",
+)
+
+
+def test_what_a_process_has_started_ends_with_it(folder, tmp_path):
+    """Else it would hold the command's output open, and whoever reads that would wait."""
+    done = run_script(LEAVING, planned(data_of(folder), tmp_path / "run"), tmp_path)
+    assert "was ended by signal 9" in done.stdout, done.stderr
+
+
 RAISING = """
 import sys
 from pathlib import Path
