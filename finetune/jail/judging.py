@@ -74,8 +74,9 @@ class Bench:
             with theirs:
                 made = job(program.language, program.source, program.tests, mark)
                 running = cell.start(made, self._limits, theirs)
-            ours.sendall(f"{number}\n".encode())
-            ours.shutdown(socket.SHUT_WR)
+                # While our copy of its end is open: a program may have ended by now.
+                ours.sendall(f"{number}\n".encode())
+                ours.shutdown(socket.SHUT_WR)
             running.wait()
             ended = running.end()
         if ended.overfull:
