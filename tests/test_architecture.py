@@ -20,6 +20,7 @@ ORDER = [
     "versions",
     "grammars",
     "templates",
+    "bars",
     "hub",
     # The recipe, and what is known without loading anything.
     "recipe",

@@ -59,6 +59,6 @@ def test_without_a_terminal_a_line_comes_now_and_then(capsys):
         show(Completion(task="t", id=str(number), sample=0, text="", finish="stop", tokens=3))
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "mine: 4 of 20 completions were there already"
-    assert lines[1] == "mine: 6/20 completions  6 tokens"
-    assert lines[-1] == "mine: 20/20 completions  48 tokens"
+    assert lines[1] == "mine: completion 6/20  6 tokens"
+    assert lines[-1] == "mine: completion 20/20  48 tokens"
     assert len(lines) == 9
