@@ -101,6 +101,12 @@ def test_every_room_has_its_place_in_the_order():
     assert len(ORDER) == len(set(ORDER))
 
 
+def test_the_readme_lists_the_rooms_in_this_order():
+    tree = (ROOT / "README.md").read_text(encoding="utf-8").partition("\nfinetune/ ")[2]
+    tree = tree.partition("\nrecipes/ ")[0]
+    assert re.findall(r"^    (\w+)(?:\.py|/) ", tree, re.M) == ORDER
+
+
 def test_a_room_imports_only_rooms_above_it():
     seen, wrong = 0, []
     for file in python_files("finetune"):

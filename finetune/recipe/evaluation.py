@@ -69,7 +69,7 @@ class Evaluate(BaseModel):
     benchmarks: str | None = None
     """Folder of benchmark files; the variable FINETUNE_BENCHMARKS when left out."""
     seconds: Annotated[float, Field(gt=0.0)] = 10.0
-    """Time in which a completion and its tests must end."""
+    """Computing time in which a completion must end; on the clock, three times that."""
     batch_size: Count = 16
     """Completions that are written together; in fp32 it does not change them."""
     gate: dict[str, Gate] = {}
