@@ -151,7 +151,8 @@ def _inspect_curation(recipe: Recipe, findings: Findings) -> None:
 def _inspect_tasks(recipe: Recipe, findings: Findings) -> None:
     if not recipe.evaluate.tasks:
         return
-    from finetune.evaluation.task_problems import chosen_task  # runners take a moment to load
+    # Runners take a moment to load.
+    from finetune.evaluation.task_problems import chosen_task, left_out
 
     try:
         folder = benchmarks_folder(recipe.evaluate.benchmarks)
@@ -164,7 +165,8 @@ def _inspect_tasks(recipe: Recipe, findings: Findings) -> None:
             findings.problems.append(Problem(("evaluate", "tasks", index), str(error)))
             continue
         findings.notes.append(f"{task.name}: {len(task.problems)} problems")
-        findings.notes += [f"{task.name}: not run: {what} ({why})" for what, why in task.not_run]
+        reasons = [(one, why) for one in task.problems if (why := task.why_not_run(one))]
+        findings.notes += [f"{task.name}: not run: {w} ({why})" for w, why in left_out(reasons)]
 
 
 def _inspect_scratch(recipe: Recipe, findings: Findings) -> None:

@@ -7,72 +7,24 @@ work are imported inside the stages: this module costs nothing to load.
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from finetune.base import BaseFacts, base_facts, fetch
+from finetune.base import BaseFacts, base_facts
 from finetune.errors import Failed, Refused, UserError
-from finetune.ledger import Basis, Ledger, basis_of
+from finetune.job import Job
+from finetune.ledger import Basis, basis_of
 from finetune.methods import refuse_without_gpu
-from finetune.preflight import refuse_missing_base, refuse_problems
-from finetune.recipe import LoadedRecipe, Recipe, load_recipe
+from finetune.preflight import refuse_missing_base
+from finetune.recipe import Recipe
 from finetune.recipe.resolved import as_yaml
-from finetune.recipe.schema import Pretrained, Scratch
-from finetune.run_folder import RunFolder, digest_of, locked, read_json, sha256_of, write_text
+from finetune.recipe.schema import Scratch
+from finetune.run_folder import digest_of, locked, read_json, sha256_of, write_text
 from finetune.training.basis import training_basis
 
 if TYPE_CHECKING:
     from finetune.sequences import BlockStream
-
-
-@dataclass(frozen=True)
-class Job:
-    """A checked recipe and the run folder that it fills."""
-
-    loaded: LoadedRecipe
-    run: RunFolder
-    overrides: tuple[str, ...]
-    despite_gate: bool = False
-    """Release and push although the evaluation's gate did not pass."""
-    despite_doctor: bool = False
-    """Train although the doctor found faults."""
-    redo: str | None = None
-    """A stage that is done again although it is done."""
-
-    @property
-    def recipe(self) -> Recipe:
-        return self.loaded.recipe
-
-    @property
-    def ledger(self) -> Ledger:
-        return Ledger(self.run)
-
-    @property
-    def base(self) -> BaseFacts:
-        """The base's facts, its files fetched where they come from the Hub."""
-        facts = base_facts(self.recipe.base, self.run)
-        if facts.folder is None and isinstance(self.recipe.base, Pretrained):
-            fetch(self.recipe.base)
-            facts = base_facts(self.recipe.base, self.run)
-        if facts.folder is None:
-            raise UserError(f"base: {facts.description} has not been made yet; run it first")
-        return facts
-
-
-def open_job(
-    recipe: Path,
-    overrides: tuple[str, ...],
-    runs: Path,
-    *,
-    despite_gate: bool = False,
-    despite_doctor: bool = False,
-) -> Job:
-    """Load and check a recipe. Raises UserError with every problem at once."""
-    loaded = load_recipe(recipe, overrides)
-    run = RunFolder(runs.resolve() / loaded.recipe.name)
-    refuse_problems(loaded, run)
-    return Job(loaded, run, overrides, despite_gate, despite_doctor)
 
 
 def prepare(job: Job) -> None:
@@ -224,29 +176,38 @@ def evaluate(job: Job) -> None:
     basis = basis_of("evaluate", job.recipe, _inputs(job, "merge"))
     if _is_done(job, "evaluate", basis):
         return
-    from finetune.corpus import read_documents
-    from finetune.evaluation.score import held_out, in_words, score_model, scores_json
-    from finetune.evaluation.tasks_of_run import run_tasks
+    from finetune.evaluation.evaluation import evaluate_run
+    from finetune.evaluation.score import in_words
     from finetune.run_folder import write_json
-    from finetune.sequences import open_corpus
-    from finetune.tokenizer import CodeTokenizer
 
-    base, section = job.base, job.recipe.evaluate
-    assert base.folder is not None
-    trust = base.trust_remote_code
     with job.ledger.recording("evaluate", basis) as outcome:
-        documents = read_documents(job.run.holdout_corpus)
-        corpus = open_corpus(job.run.holdout_corpus, CodeTokenizer(base.folder))
-        inputs = held_out(corpus, documents, section, job.recipe.sequences.length)
-        before = score_model(base.folder, inputs, section, trust_remote_code=trust)
-        after = score_model(job.run.merged, inputs, section, trust_remote_code=trust)
-        models = {"base": base.folder, "tuned": job.run.merged}
-        results = run_tasks(job.run, section, models, trust_remote_code=trust)
-        scores = scores_json(before, after, inputs, section, results)
+        section, length = job.recipe.evaluate, job.recipe.sequences.length
+        trust = job.base.trust_remote_code
+        scores = evaluate_run(job.run, section, _models(job), length, trust_remote_code=trust)
         write_json(job.run.scores, scores)
         outcome.summary = in_words(scores)
         outcome.output = sha256_of(job.run.scores)
     _say(job, "evaluate")
+
+
+def write_completions(job: Job) -> list[Path]:
+    """What base and tuned write for the recipe's tasks, in files that are judged elsewhere."""
+    from finetune.evaluation.evaluation import write_run
+
+    _refuse_too_early(job, "evaluate")
+    if not job.recipe.evaluate.tasks:
+        raise UserError("evaluate.tasks: there are none, so there is nothing to write")
+    with locked(job.run):
+        trust = job.base.trust_remote_code
+        job.ledger.refuse_changes("merge", basis_of("merge", job.recipe, _inputs(job, "train")))
+        return write_run(job.run, job.recipe.evaluate, _models(job), trust_remote_code=trust)
+
+
+def _models(job: Job) -> dict[str, Path]:
+    """The folders of base and tuned."""
+    folder = job.base.folder
+    assert folder is not None, "checked by Job.base"
+    return {"base": folder, "tuned": job.run.merged}
 
 
 def release(job: Job) -> None:

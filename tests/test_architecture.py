@@ -50,6 +50,7 @@ ORDER = [
     "publishing",
     "report",
     # The whole.
+    "job",
     "stages",
     "cli",
 ]

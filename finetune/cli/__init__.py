@@ -21,13 +21,14 @@ COMMANDS = {
     "prepare": "read and curate the sources",
     "train": "start training under the recipe's engine, or resume it",
     "merge": "make plain weights, with proof",
-    "evaluate": "measure base and tuned side by side",
+    "evaluate": "measure base and tuned side by side, or a model as it is",
     "release": "build the folder that a push uploads",
     "push": "upload release/ to the recipe's Hub",
     "trace": "which training documents contain this code",
     "run": "all stages up to release/; uploads only with --push",
 }
-STAGES = ("prepare", "train", "merge", "evaluate", "release")
+STAGES = ("prepare", "train", "merge", "release")
+"""Commands that run one stage and nothing else."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,18 +1,7 @@
 """`finetune evaluate --compare A B`"""
 
-from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
-
-
-def add_compare(parser: ArgumentParser) -> None:
-    """--compare A B."""
-    parser.add_argument(
-        "--compare",
-        nargs=2,
-        metavar=("A", "B"),
-        help="show two evaluated runs side by side instead (their folders, or their names)",
-    )
 
 
 def compare(runs: Path, pair: Sequence[str]) -> int:

@@ -15,7 +15,8 @@ def add_arguments(parser: ArgumentParser, _: str) -> None:
 
 def run(options: Namespace) -> int:
     """Examine the run through the launcher and engine that will train it."""
-    from finetune.stages import doctor, open_job
+    from finetune.job import open_job
+    from finetune.stages import doctor
 
     doctor(open_job(options.recipe, overrides(options), options.runs))
     return 0

@@ -18,9 +18,10 @@ def run(options: Namespace) -> int:
     import json
     from itertools import islice
 
+    from finetune.job import open_job
     from finetune.sequences.block import as_json
     from finetune.sequences.preview import block_text, summary
-    from finetune.stages import open_job, preview_stream
+    from finetune.stages import preview_stream
 
     job = open_job(options.recipe, overrides(options), options.runs)
     stream = preview_stream(job)

@@ -23,7 +23,8 @@ def add_arguments(parser: ArgumentParser, _: str) -> None:
 
 def run(options: Namespace) -> int:
     """Upload what release/ holds, and say where it went."""
-    from finetune.stages import open_job, push
+    from finetune.job import open_job
+    from finetune.stages import push
 
     job = open_job(
         options.recipe,

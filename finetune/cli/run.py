@@ -19,7 +19,8 @@ def add_arguments(parser: ArgumentParser, _: str) -> None:
 
 def run(options: Namespace) -> int:
     """Do what is missing, then show the run and those it stands on."""
-    from finetune.stages import all_stages, open_job, push, run_stages
+    from finetune.job import open_job
+    from finetune.stages import all_stages, push, run_stages
 
     job = open_job(
         options.recipe,

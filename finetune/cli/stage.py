@@ -1,15 +1,12 @@
-"""`finetune prepare | train | merge | evaluate | release RECIPE`: one stage each."""
+"""`finetune prepare | train | merge | release RECIPE`: one stage each."""
 
 from argparse import ArgumentParser, Namespace
 
 from finetune.cli.arguments import add_recipe, overrides
-from finetune.cli.compare import add_compare, compare
 
 
 def add_arguments(parser: ArgumentParser, command: str) -> None:
-    add_recipe(parser, nargs="?" if command == "evaluate" else None)
-    if command == "evaluate":
-        add_compare(parser)
+    add_recipe(parser)
     redo = f"clear what {command} and the stages after it left, and do it again"
     parser.add_argument("--redo", action="store_const", const=command, help=redo)
     if command == "release":
@@ -24,14 +21,9 @@ def add_arguments(parser: ArgumentParser, command: str) -> None:
 
 def run(options: Namespace) -> int:
     """Run the stage of the command's name."""
-    from finetune.errors import UserError
-    from finetune.stages import open_job, run_stages
+    from finetune.job import open_job
+    from finetune.stages import run_stages
 
-    pair = getattr(options, "compare", None)
-    if (pair is None) == (options.recipe is None):
-        raise UserError("finetune evaluate: give a RECIPE, or two runs with --compare A B")
-    if pair is not None:
-        return compare(options.runs, pair)
     job = open_job(
         options.recipe,
         overrides(options),

@@ -9,13 +9,12 @@ from data_formats.document import Document
 from finetune.evaluation.gate import gate
 from finetune.evaluation.line_problems import LineProblem, line_problems
 from finetune.evaluation.tasks_of_run import NO_TASKS, TaskResults
+from finetune.generation.folder_model import FolderModel
 from finetune.generation.infill import infill_lines
-from finetune.models.load import best_device, load_model
 from finetune.models.measure import LAYOUTS, Measured, MeasuringSet, measure, measuring_set
 from finetune.recipe.evaluation import INFILLING
 from finetune.recipe.schema import Evaluate
 from finetune.sequences import TokenisedCorpus
-from finetune.tokenizer import CodeTokenizer
 
 METRIC = Path(__file__).parent / "metrics" / "infilling_exact_match"
 TOKENS_AT_ONCE = 4096
@@ -62,21 +61,17 @@ def held_out(
     return HeldOut(sets, line_problems(documents, count))
 
 
-def score_model(
-    folder: Path, inputs: HeldOut, section: Evaluate, *, trust_remote_code: bool
-) -> ModelScores:
-    """Losses and completions of the model in `folder`."""
-    loaded: Any = load_model(folder, trust_remote_code=trust_remote_code)
-    model = loaded.to(best_device()).eval()
+def score_model(model: FolderModel, inputs: HeldOut, section: Evaluate) -> ModelScores:
+    """One model's losses and completions."""
     losses = {
         language: {
-            layout: measure(model, one, _blocks_at_once(one)) for layout, one in sets.items()
+            layout: measure(model.model, one, _blocks_at_once(one)) for layout, one in sets.items()
         }
         for language, sets in inputs.sets.items()
     }
     completions = infill_lines(
-        model,
-        CodeTokenizer(folder),
+        model.model,
+        model.tokenizer,
         [problem.gap for problem in inputs.problems],
         max_new_tokens=section.max_new_tokens,
     )

@@ -1,6 +1,7 @@
-"""A task as the recipe chooses it -> the problems that can be run here, and what cannot."""
+"""A task as the recipe chooses it -> its problems, and why some of them cannot be run here."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,27 +26,40 @@ class ChosenTask:
     name: str
     problems: Sequence[Problem]
     sampling: Sampling
-    not_run: Sequence[tuple[str, str]] = ()
-    """What of it cannot be run here, and why."""
 
     @property
     def is_by_text(self) -> bool:
         return self.name in BY_TEXT
 
+    def why_not_run(self, problem: Problem) -> str | None:
+        """Why programs of that problem are not run here; None where they are."""
+        if self.is_by_text:
+            return None
+        return not_run(problem.language, problem.prompt + problem.tests)
+
+    def of(self, ids: Collection[str]) -> "ChosenTask":
+        """The task with these problems alone."""
+        return replace(self, problems=[one for one in self.problems if one.id in ids])
+
 
 def chosen_task(choice: TaskChoice, benchmarks: Path | None) -> ChosenTask:
     """Raises UserError where the task is not known or not here, or nothing is left of it."""
-    problems, left_out = _runnable(choice.name, _selected(choice, benchmarks))
-    problems = problems[: choice.problems]
+    problems = _selected(choice, benchmarks)
     if not problems:
-        why = "; ".join(reason for _, reason in left_out) or "no problem has those parts, languages"
-        raise UserError(f"{choice.name}: nothing is left to run: {why}")
+        raise UserError(f"{choice.name}: no problem has those parts and languages")
+    problems = problems[: choice.problems]
     stated = {name: getattr(choice, name) for name in OVERRIDES}
     sampling = settings_of(choice.name).sampling
     sampling = replace(sampling, **{n: v for n, v in stated.items() if v is not None})
     if sampling.temperature == 0:
         sampling = replace(sampling, samples=1)  # all of them would be the same
-    return ChosenTask(name=choice.name, problems=problems, sampling=sampling, not_run=left_out)
+    return ChosenTask(name=choice.name, problems=problems, sampling=sampling)
+
+
+def left_out(reasons: Iterable[tuple[Problem, str]]) -> list[tuple[str, str]]:
+    """What is not run, by language and reason: (`rust: 164 problems`, why)."""
+    counts = Counter((problem.language, why) for problem, why in reasons)
+    return [(f"{language}: {num} problems", why) for (language, why), num in counts.items()]
 
 
 def _selected(choice: TaskChoice, benchmarks: Path | None) -> list[Problem]:
@@ -62,23 +76,3 @@ def _selected(choice: TaskChoice, benchmarks: Path | None) -> list[Problem]:
                 )
         found = [one for one in found if wanted is None or getattr(one, key) in wanted]
     return found
-
-
-def _runnable(
-    name: str, problems: Sequence[Problem]
-) -> tuple[list[Problem], list[tuple[str, str]]]:
-    """The problems whose programs run here, and languages that do not, with the reason."""
-    if name in BY_TEXT:
-        return list(problems), []
-    reasons = {
-        problem.id: not_run(problem.language, problem.prompt + problem.tests)
-        for problem in problems
-    }
-    left_out: dict[tuple[str, str], int] = {}
-    for problem in problems:
-        reason = reasons[problem.id]
-        if reason is not None:
-            key = (problem.language, reason)
-            left_out[key] = left_out.get(key, 0) + 1
-    told = [(f"{language}: {num} problems", why) for (language, why), num in left_out.items()]
-    return [problem for problem in problems if reasons[problem.id] is None], told

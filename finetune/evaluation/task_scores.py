@@ -1,7 +1,7 @@
-"""Verdicts of base and tuned on one task -> what scores.json says of it."""
+"""Verdicts on one task, of base and tuned or of one model alone -> what scores.json says of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,10 @@ class Judged:
 
     completions: Sequence[Completion]
     verdicts: Sequence[Verdict]
+    jails: Sequence[str] = ()
+    """Names of the back ends that judged."""
+    written_by: Mapping[str, Any] = field(default_factory=dict)
+    """Identity of the back end that wrote."""
 
     def passed(self, task: ChosenTask) -> list[int]:
         """How many samples of each problem passed. (P,)"""
@@ -36,30 +40,37 @@ class Judged:
         return list(counts.values())
 
 
-def task_scores(task: ChosenTask, judged: Mapping[str, Judged]) -> dict[str, Any]:
-    """A task's entry; `judged` by `base` and `tuned`."""
+def task_scores(
+    task: ChosenTask, judged: Mapping[str, Judged], not_run: Sequence[tuple[str, str]] = ()
+) -> dict[str, Any]:
+    """A task's entry; `judged` by model. Base and tuned are compared where both are there.
+
+    `not_run`: what of the task was left out, and why.
+    """
     metric = "exact_match" if task.is_by_text else "pass@1"
-    passed = {name: judged[name].passed(task) for name in MODELS}
-    origins = [problem.origin for problem in task.problems]
-    samples = task.sampling.samples
-    comparison = compare(passed["base"], passed["tuned"], samples, origins)
+    passed = {name: one.passed(task) for name, one in judged.items()}
     return {
         "metric": metric,
-        **{name: _of_model(task, metric, passed[name], judged[name]) for name in MODELS},
-        "comparison": {
-            **asdict(comparison),
-            "interval": [comparison.interval.low, comparison.interval.high],
-        },
+        **{name: _of_model(task, metric, passed[name], one) for name, one in judged.items()},
+        **(_comparison(task, passed) if len(judged) == len(MODELS) else {}),
         "by_problem": {
-            problem.id: list(pair)
-            for problem, pair in zip(
-                task.problems, zip(passed["base"], passed["tuned"], strict=True), strict=True
+            problem.id: list(counts)
+            for problem, counts in zip(
+                task.problems, zip(*passed.values(), strict=True), strict=True
             )
         },
         **_by_language(task, passed),
         "examples": _examples(task, judged),
-        "not_run": [{"what": what, "why": why} for what, why in task.not_run],
+        "not_run": [{"what": what, "why": why} for what, why in not_run],
     }
+
+
+def _comparison(task: ChosenTask, passed: Mapping[str, Sequence[int]]) -> dict[str, Any]:
+    origins = [problem.origin for problem in task.problems]
+    before, after = (passed[name] for name in MODELS)
+    found = compare(before, after, task.sampling.samples, origins)
+    interval = [found.interval.low, found.interval.high]
+    return {"comparison": {**asdict(found), "interval": interval}}
 
 
 def _of_model(
@@ -78,6 +89,8 @@ def _of_model(
         "samples": samples,
         "settings": task.sampling.settings,
         "outcomes": {name: outcomes.count(name) for name in sorted(set(outcomes))},
+        "written_by": dict(judged.written_by),
+        "judged_by": list(judged.jails),
     }
 
 
@@ -87,11 +100,14 @@ def _by_language(task: ChosenTask, passed: Mapping[str, Sequence[int]]) -> dict[
     names = sorted(set(languages.tolist()))
     if len(names) == 1:
         return {}
-    shares = {name: pass_at_k(task.sampling.samples, passed[name], 1) for name in MODELS}
+    shares = {name: pass_at_k(task.sampling.samples, own, 1) for name, own in passed.items()}
     return {
         "by_language": {
             language: {
-                **{n: round(float(shares[n][languages == language].mean()), 6) for n in MODELS},
+                **{
+                    n: round(float(own[languages == language].mean()), 6)
+                    for n, own in shares.items()
+                },
                 "problems": int((languages == language).sum()),
             }
             for language in names
@@ -111,14 +127,14 @@ def _examples(task: ChosenTask, judged: Mapping[str, Judged]) -> list[dict[str, 
     }
 
     def is_same(id_: str) -> bool:
-        return len({first[name][id_][1].outcome for name in MODELS}) == 1
+        return len({first[name][id_][1].outcome for name in judged}) == 1
 
     chosen = sorted(task.problems, key=lambda problem: is_same(problem.id))[:EXAMPLES]
     return [
         {
             "id": problem.id,
             "prompt": problem.prompt[-LONGEST:],
-            **{name: _example(*first[name][problem.id]) for name in MODELS},
+            **{name: _example(*first[name][problem.id]) for name in judged},
         }
         for problem in chosen
     ]

@@ -1,28 +1,31 @@
-"""All tasks of a run, on base and tuned: written, judged, scored.
+"""All tasks of a run: written by its models, judged, scored.
 
-Completions and verdicts stay in the run's folder, `evaluation/completions/MODEL/TASK-DIGEST.jsonl`
-and `evaluation/verdicts/...`: what was written or judged is not done again. The digest is that of
-the settings: with others nothing is lost.
+`evaluation/MODEL/TASK-DIGEST.completions.jsonl` in the run's folder holds what a model wrote, and
+`TASK-DIGEST.verdicts.jsonl` beside it what that is worth: nothing that stands there is done again,
+wherever it was done. The digest is that of the settings: with others nothing is lost.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from finetune.errors import Refused
-from finetune.evaluation.task_problems import ChosenTask, chosen_task
+from finetune.evaluation.site import Site
+from finetune.evaluation.task_problems import ChosenTask, chosen_task, left_out
 from finetune.evaluation.task_scores import Judged, task_scores
-from finetune.evaluation.verdicts import verdicts_in
+from finetune.evaluation.verdicts import (
+    BY_TEXT,
+    ENDING,
+    judge_into,
+    judged_before,
+    read_verdicts,
+    verdicts_file,
+)
 from finetune.generation.complete_task import complete_task
-from finetune.generation.completion import Completion
-from finetune.generation.engine import LocalModel
-from finetune.jail import Backend, Limits, find_backend
-from finetune.models.load import best_device, load_model
+from finetune.generation.completion import Backend, Completion
 from finetune.recipe.evaluation import Evaluate
-from finetune.run_folder import RunFolder, digest_of, sha256_of
-from finetune.tasks import benchmarks_folder
-from finetune.tokenizer import CodeTokenizer
+from finetune.run_folder import RunFolder, digest_of
+from finetune.tasks import Problem, benchmarks_folder
 
 NO_CODE = "not used: no generated code was executed"
 
@@ -47,82 +50,128 @@ class TaskResults:
 NO_TASKS = TaskResults(tasks={}, not_run=[], jail=NO_CODE)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What one model wrote for one task."""
+
+    file: Path
+    completions: Sequence[Completion]
+    written_by: dict[str, Any]
+    """The back end's identity."""
+
+
 def chosen_tasks(section: Evaluate) -> list[ChosenTask]:
     """Raises UserError with the first task that cannot be run."""
     folder = benchmarks_folder(section.benchmarks)
     return [chosen_task(choice, folder) for choice in section.tasks]
 
 
-def run_tasks(
+def write_tasks(
     run: RunFolder,
-    section: Evaluate,
-    models: dict[str, Path],
-    *,
-    trust_remote_code: bool,
-) -> TaskResults:
-    """`models`: the folders of `base` and `tuned`. Raises UserError."""
-    tasks = chosen_tasks(section)
-    backend, why = _jail(tasks)
-    not_run = [{"what": one.name, "why": why} for one in tasks if why and not one.is_by_text]
-    tasks = [one for one in tasks if one.is_by_text or not why]
-    written = {
-        name: _written(run, name, folder, tasks, section, trust_remote_code)
-        for name, folder in models.items()
+    name: str,
+    backend: Backend,
+    tasks: Sequence[ChosenTask],
+    site: Site | None = None,
+) -> dict[str, Written]:
+    """One model's completions by task; `name` is what the run calls it, such as `base`.
+
+    With `site` only for problems that can be judged there, or were judged before; a task that fills
+    gaps is left out where the model has no sentinels for it.
+    """
+    return {
+        task.name: _written(run.evaluation / name / _file_name(task), name, backend, task, site)
+        for task in tasks
+        if not has_no_sentinels(backend, task)
     }
-    limits = Limits(seconds=section.seconds)
-    scores = {}
-    for task in tasks:
-        judged = {}
-        for name in models:
-            file = run.evaluation / "verdicts" / name / _file_name(task)
-            completions = written[name][task.name]
-            verdicts = verdicts_in(file, task, completions, backend, limits)
-            judged[name] = Judged(completions=completions, verdicts=verdicts)
-        scores[task.name] = task_scores(task, judged)
-    jail = f"not run: {why}" if why else backend.name if backend else NO_CODE
-    return TaskResults(tasks=scores, not_run=not_run, jail=jail)
-
-
-def _jail(tasks: Sequence[ChosenTask]) -> tuple[Backend | None, str]:
-    """The jail that programs need, or why there is none."""
-    if all(task.is_by_text for task in tasks):
-        return None, ""
-    try:
-        return find_backend(), ""
-    except Refused as error:
-        return None, str(error)
 
 
 def _written(
-    run: RunFolder,
-    name: str,
-    folder: Path,
-    tasks: Sequence[ChosenTask],
-    section: Evaluate,
-    trust_remote_code: bool,
-) -> dict[str, list[Completion]]:
-    """One model's completions by task."""
-    if not tasks:
-        return {}
-    loaded: Any = load_model(folder, trust_remote_code=trust_remote_code)
-    model = LocalModel(
-        model=loaded.to(best_device()).eval(),
-        tokenizer=CodeTokenizer(folder),
-        name=digest_of([sha256_of(path) for path in sorted(folder.glob("*.safetensors"))]),
-        batch_size=section.batch_size,
-    )
-    return {
-        task.name: complete_task(
-            run.evaluation / "completions" / name / _file_name(task),
+    file: Path, name: str, backend: Backend, task: ChosenTask, site: Site | None
+) -> Written:
+    worth = task if site is None else task.of(_worth_writing(file, task, site))
+    completions = (
+        complete_task(
+            file,
             task.name,
-            task.problems,
-            model,
+            worth.problems,
+            backend,
             task.sampling,
             label=f"{name}: {task.name}",
         )
-        for task in tasks
-    }
+        if worth.problems
+        else []
+    )
+    return Written(file=file, completions=completions, written_by=backend.identity)
+
+
+def _worth_writing(file: Path, task: ChosenTask, site: Site) -> set[str]:
+    """Problems that can be judged here, and those whose verdicts came from elsewhere."""
+    here = {one.id for one in task.problems if site.why_not_run(task, one) is None}
+    return here | {id_ for _, id_, _ in read_verdicts(verdicts_file(file), site.limits)}
+
+
+def has_no_sentinels(backend: Backend, task: ChosenTask) -> bool:
+    """Whether a task has gaps and the model no tokens to show them with."""
+    if all(problem.suffix is None for problem in task.problems):
+        return False
+    return backend.tokenizer is not None and backend.tokenizer.sentinels is None
+
+
+def score_tasks(
+    tasks: Sequence[ChosenTask], written: Mapping[str, Mapping[str, Written]], site: Site
+) -> TaskResults:
+    """What the models' completions are worth; `written` by model, then task."""
+    scores: dict[str, Any] = {}
+    not_run: list[dict[str, str]] = []
+    jails: set[str] = set()
+    for task in tasks:
+        own = {name: by_task.get(task.name) for name, by_task in written.items()}
+        blind = [name for name, one in own.items() if one is None]
+        if blind:
+            why = f"the tokenizer of {' and '.join(blind)} has no fill-in-the-middle sentinels"
+            not_run.append({"what": task.name, "why": why})
+            continue
+        known = {name: one for name, one in own.items() if one is not None}
+        reasons = [*_not_judged(task, known.values(), site)]
+        rest = task.of({one.id for one in task.problems} - {one.id for one, _ in reasons})
+        if not rest.problems:
+            why = "; ".join(dict.fromkeys(reason for _, reason in reasons))
+            not_run.append({"what": task.name, "why": why})
+            continue
+        judged = {name: _judged(rest, one, site) for name, one in known.items()}
+        scores[task.name] = task_scores(rest, judged, left_out(reasons))
+        jails |= {jail for one in judged.values() for jail in one.jails} - {BY_TEXT}
+    jail = ", ".join(sorted(jails)) or (f"not run: {site.why}" if site.why else NO_CODE)
+    return TaskResults(tasks=scores, not_run=not_run, jail=jail)
+
+
+def _not_judged(
+    task: ChosenTask, written: Collection[Written], site: Site
+) -> Iterator[tuple[Problem, str]]:
+    """Problems that cannot be judged here and were not judged before, and why."""
+    waiting = set()
+    for one in written:
+        before = judged_before(verdicts_file(one.file), task, one.completions, site.limits)
+        known = {id_ for _, id_, _ in before}
+        waiting |= {problem.id for problem in task.problems if problem.id not in known}
+        waiting |= {found.id for found in one.completions if found.key not in before}
+    for problem in task.problems:
+        why = site.why_not_run(task, problem)
+        if why and problem.id in waiting:
+            yield problem, why
+
+
+def _judged(task: ChosenTask, written: Written, site: Site) -> Judged:
+    ids = {problem.id for problem in task.problems}
+    completions = [one for one in written.completions if one.id in ids]
+    found = judge_into(verdicts_file(written.file), task, completions, site.jail, site.limits)
+    return Judged(
+        completions=completions,
+        verdicts=[found[one.key].verdict for one in completions],
+        jails=sorted({one.jail for one in found.values()}),
+        written_by=written.written_by,
+    )
 
 
 def _file_name(task: ChosenTask) -> str:
-    return f"{task.name}-{digest_of(task.sampling.settings)[:8]}.jsonl"
+    return f"{task.name}-{digest_of(task.sampling.settings)[:8]}{ENDING}"

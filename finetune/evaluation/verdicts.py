@@ -1,59 +1,122 @@
-"""Completions -> which of them are right: judged in a jail, or compared as text."""
+"""Completions -> which of them are right: judged in a jail, or compared as text.
+
+Verdicts stand in a file beside the completions, one a line, each with the digest of the problem
+and the answer that it is about: what was judged, here or on another machine, is not judged again.
+"""
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from finetune.errors import UserError
 from finetune.evaluation.task_problems import ChosenTask
-from finetune.generation.completion import Completion
+from finetune.generation.completion import Completion, Key
 from finetune.generation.prompts import answer_of
 from finetune.jail import Backend, Limits, Verdict, judge, program
 from finetune.run_folder import digest_of, whole_file
 
+ENDING = ".completions.jsonl"
+BY_TEXT = "compared as text"
+FIELDS = ("outcome", "reason", "output", "seconds")
 
-def verdicts_in(
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """A verdict, and who gave it."""
+
+    verdict: Verdict
+    jail: str
+    """Name of the back end, or `compared as text`."""
+    stands_on: str
+    """Digest of the problem and the answer."""
+
+
+def verdicts_file(completions: Path) -> Path:
+    """Where the verdicts on a file of completions stand: beside it."""
+    return completions.with_name(completions.name.removesuffix(ENDING) + ".verdicts.jsonl")
+
+
+def judged_before(
+    file: Path, task: ChosenTask, completions: Sequence[Completion], limits: Limits
+) -> dict[Key, Judgement]:
+    """The verdicts of `file` that hold for these completions under these limits; a jail that broke
+    has said nothing."""
+    kept = read_verdicts(file, limits)
+    digests = _digests(task, completions)
+    return {
+        key: one
+        for key, one in kept.items()
+        if one.stands_on == digests.get(key) and one.verdict.outcome != "broken"
+    }
+
+
+def judge_into(
     file: Path,
     task: ChosenTask,
     completions: Sequence[Completion],
     backend: Backend | None,
     limits: Limits,
-) -> list[Verdict]:
-    """A verdict per completion, in their order; `file` keeps them, and is read where it already
-    holds those of the same completions.
+) -> dict[Key, Judgement]:
+    """A judgement per completion; `file` keeps them, and those that it holds are not made again.
 
-    `backend` may be None for a task whose answers are compared as text.
+    `backend` may be None where nothing is left to run.
     """
-    stands_on: dict[str, object] = {
-        "completions": digest_of([[*one.key, one.text] for one in completions]),
-        "problems": digest_of([asdict(problem) for problem in task.problems]),
-        "limits": asdict(limits),
-        "jail": "" if backend is None or task.is_by_text else backend.name,
-    }
-    kept = _kept(file, stands_on)
-    if kept is not None:
-        return kept
-    found = (
-        _compared(task, completions)
-        if task.is_by_text
-        else _judged(task, completions, backend, limits)
-    )
-    with whole_file(file) as stream:
-        stream.write(json.dumps(stands_on) + "\n")
-        for completion, verdict in zip(completions, found, strict=True):
-            line = {"id": completion.id, "sample": completion.sample, **asdict(verdict)}
-            stream.write(json.dumps(line) + "\n")
-    return found
+    known = judged_before(file, task, completions, limits)
+    missing = [one for one in completions if one.key not in known]
+    if missing:
+        jail = BY_TEXT if task.is_by_text else backend.name if backend else ""
+        found = (
+            _compared(task, missing) if task.is_by_text else _judged(task, missing, backend, limits)
+        )
+        digests = _digests(task, missing)
+        for one, verdict in zip(missing, found, strict=True):
+            known[one.key] = Judgement(verdict=verdict, jail=jail, stands_on=digests[one.key])
+        _write(file, {**read_verdicts(file, limits), **known}, limits)
+    return {one.key: known[one.key] for one in completions}
 
 
-def _kept(file: Path, stands_on: dict[str, object]) -> list[Verdict] | None:
+def read_verdicts(file: Path, limits: Limits) -> dict[Key, Judgement]:
+    """All verdicts of a file that were given under these limits, whatever they stand on.
+
+    Raises UserError where the file is damaged.
+    """
     if not file.is_file():
-        return None
-    head, *lines = map(json.loads, file.read_text(encoding="utf-8").splitlines())
-    if head != stands_on:
-        return None
-    names = ("outcome", "reason", "output", "seconds")
-    return [Verdict(**{name: line[name] for name in names}) for line in lines]
+        return {}
+    try:
+        head, *lines = map(json.loads, file.read_text(encoding="utf-8").splitlines())
+        if head["limits"] != asdict(limits):
+            return {}
+        return {
+            (line["task"], line["id"], line["sample"]): Judgement(
+                verdict=Verdict(**{name: line[name] for name in FIELDS}),
+                jail=line["jail"],
+                stands_on=line["stands_on"],
+            )
+            for line in lines
+        }
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{file}: holds no verdicts ({error!r}); delete it to judge anew") from None
+
+
+def _write(file: Path, judgements: Mapping[Key, Judgement], limits: Limits) -> None:
+    with whole_file(file) as stream:
+        stream.write(json.dumps({"limits": asdict(limits)}) + "\n")
+        for (task, id_, sample), one in judgements.items():
+            line = {
+                "task": task,
+                "id": id_,
+                "sample": sample,
+                **asdict(one.verdict),
+                "jail": one.jail,
+                "stands_on": one.stands_on,
+            }
+            stream.write(json.dumps(line) + "\n")
+
+
+def _digests(task: ChosenTask, completions: Sequence[Completion]) -> dict[Key, str]:
+    problems = {problem.id: digest_of(asdict(problem)) for problem in task.problems}
+    return {one.key: digest_of([task.name, problems[one.id], one.text]) for one in completions}
 
 
 def _compared(task: ChosenTask, completions: Sequence[Completion]) -> list[Verdict]:
@@ -67,7 +130,7 @@ def _compared(task: ChosenTask, completions: Sequence[Completion]) -> list[Verdi
 def _judged(
     task: ChosenTask, completions: Sequence[Completion], backend: Backend | None, limits: Limits
 ) -> list[Verdict]:
-    assert backend is not None, "found before a task that needs one is begun"
+    assert backend is not None, "found before a task that needs one is judged"
     problems = {problem.id: problem for problem in task.problems}
     programs = []
     for one in completions:

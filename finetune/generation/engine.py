@@ -44,9 +44,8 @@ class Row:
     ids: list[int] = field(default_factory=list)
 
 
-def positions_of(model: Any) -> int:
-    """The longest sequence that a model has positions for."""
-    config = model.config
+def positions_of(config: Any) -> int:
+    """The longest sequence that a model of this configuration has positions for."""
     return int(getattr(config, "max_position_embeddings", None) or config.n_positions)
 
 
@@ -71,7 +70,7 @@ class LocalModel:
 
     @property
     def positions(self) -> int:
-        return positions_of(self.model)
+        return positions_of(self.model.config)
 
     def complete(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[Completion]:
         """Completions as they are done, those of long prompts first."""

@@ -67,7 +67,7 @@ def infill_lines(
 
     Raises UserError where `max_new_tokens` leaves a prompt no room.
     """
-    positions = positions_of(model)
+    positions = positions_of(model.config)
     budget = positions - max_new_tokens
     if budget < SHORTEST_PROMPT:
         raise UserError(

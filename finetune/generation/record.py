@@ -56,6 +56,19 @@ def complete_into(
     return [done[request.key] for request in requests]
 
 
+def read_completions(file: Path) -> list[Completion]:
+    """All completions of a file, in its order. Raises UserError where it is not one, or damaged."""
+    try:
+        with file.open("rb") as stream:
+            lines = [line for line in stream if line.endswith(b"\n")]  # a torn one was never whole
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read: {error.strerror}") from error
+    rows = [_parsed(line, number, file) for number, line in enumerate(lines, start=1)]
+    if not rows or not isinstance(rows[0].get("settings"), dict):
+        raise UserError(f"{file}: is no file of completions; `--generate-only` writes them")
+    return [_completion(row, number, file)[0] for number, row in enumerate(rows[1:], start=2)]
+
+
 def num_written(file: Path, requests: Sequence[Request]) -> int:
     """How many of these requests a file already answers, where there is such a file."""
     if not file.is_file():
@@ -97,13 +110,18 @@ def _read(
     _refuse_others(head, settings, file)
     made = {}
     for number, row in enumerate(rows, start=2):
-        try:
-            digest = str(row.pop("request"))
-            completion = Completion(**row)
-        except (KeyError, TypeError):
-            raise UserError(f"{file}:{number}: is no completion; {REMEDY}") from None
+        completion, digest = _completion(row, number, file)
         made[completion.key] = completion, digest
     return made
+
+
+def _completion(row: dict[str, Any], number: int, file: Path) -> tuple[Completion, str]:
+    """A line of a file, and the digest of the request that it answers."""
+    try:
+        digest = str(row.pop("request"))
+        return Completion(**row), digest
+    except (KeyError, TypeError):
+        raise UserError(f"{file}:{number}: is no completion; {REMEDY}") from None
 
 
 def _parsed(line: bytes, number: int, file: Path) -> dict[str, Any]:

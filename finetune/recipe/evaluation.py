@@ -1,7 +1,7 @@
 """The recipe's `evaluate` section: what is measured of base and tuned, and how far it may fall."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
@@ -38,6 +38,29 @@ class TaskChoice(BaseModel):
     """Longest completion."""
 
 
+class Server(BaseModel):
+    """A running server with `/v1/completions` (vLLM, SGLang, llama.cpp, ...) that writes the
+    completions of tasks. A key of it is read from FINETUNE_SERVER_KEY, never from here."""
+
+    model_config = SECTION
+    url: Annotated[str, Field(pattern=r"^https?://[^\s@]+$")]
+    """Such as `http://localhost:8000`."""
+    model: Annotated[str, Field(min_length=1)]
+    """The name by which the server knows it. That it serves this very model, nobody checks."""
+    samples_per_call: Count = 1
+    """Samples of a problem in one call; with one, each has a seed of its own."""
+    calls_at_once: Count = 16
+    """Calls under way at the same time."""
+
+
+class Servers(BaseModel):
+    """Who serves base and tuned; what is left out is written in this process."""
+
+    model_config = SECTION
+    base: Server | None = None
+    tuned: Server | None = None
+
+
 def _by_name(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
@@ -72,6 +95,10 @@ class Evaluate(BaseModel):
     """Computing time in which a completion must end; on the clock, three times that."""
     batch_size: Count = 16
     """Completions that are written together; in fp32 it does not change them."""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """Of the weights while they are measured; in the lower ones a batch may change a completion."""
+    servers: Servers = Servers()
+    """Running servers that write the completions of tasks instead of this process."""
     gate: dict[str, Gate] = {}
     """A run that does worse does not reach release/. By layout, by task, or `infilling`."""
 

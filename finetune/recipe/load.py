@@ -36,7 +36,7 @@ def load_recipe(file: Path, overrides: tuple[str, ...] = ()) -> LoadedRecipe:
     """
     source = read_yaml(file)
     apply_overrides(source, overrides)
-    problems = _resolve_paths(source.values, file.resolve().parent)
+    problems = resolve_paths(source.values, file.resolve().parent)
     try:
         recipe = Recipe.model_validate(source.values)
     except ValidationError as error:
@@ -84,7 +84,7 @@ def is_folder(model: str) -> bool:
     return model.startswith((".", "/", "~")) or HUB_ID.match(model) is None
 
 
-def _resolve_paths(values: dict[str, Any], folder: Path) -> list[Problem]:
+def resolve_paths(values: dict[str, Any], folder: Path) -> list[Problem]:
     """Make the paths of a recipe absolute, in place; wrong types are left for the schema."""
     problems = []
     for section, name, key in _paths(values):

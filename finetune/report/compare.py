@@ -93,6 +93,8 @@ def _evaluated(path: Path) -> RunView:
         raise UserError(f"{path}: there is no such run folder")
     if not view.scores:
         raise UserError(f"{path}: no scores.json; run `finetune evaluate` on its recipe first")
+    if "model" in view.scores:
+        raise UserError(f"{path}: holds scores of one model as it is; two tuned runs are compared")
     return view
 
 

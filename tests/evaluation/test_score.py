@@ -14,6 +14,7 @@ from finetune.evaluation.score import (
     score_model,
     scores_json,
 )
+from finetune.generation.folder_model import FolderModel
 from finetune.generation.infill import Gap
 from finetune.models.measure import Measured
 from finetune.models.scratch import make_model
@@ -151,7 +152,7 @@ def test_a_model_s_scores_have_every_set_and_line(tiny_tokenizer, tmp_path):
     make_model(ScratchModel(layers=1, width=16, heads=1, positions=64, licence="mit"), folder)
     section = Evaluate(infilling_problems=3, max_new_tokens=4)
     inputs = held_out(corpus_of(folder), DOCUMENTS, section, 64)
-    scores = score_model(folder, inputs, section, trust_remote_code=False)
+    scores = score_model(FolderModel(folder=folder), inputs, section)
     assert len(scores.completions) == 3
     for sets in scores.losses.values():
         for measured in sets.values():

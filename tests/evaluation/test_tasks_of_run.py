@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from finetune.errors import Refused, UserError
-from finetune.evaluation import tasks_of_run
+from finetune.evaluation import site
+from finetune.evaluation.evaluation import folder_model
+from finetune.evaluation.site import site_for
 from finetune.evaluation.task_problems import chosen_task
 from finetune.evaluation.task_scores import Judged, task_scores
-from finetune.evaluation.tasks_of_run import run_tasks
+from finetune.evaluation.tasks_of_run import chosen_tasks, score_tasks, write_tasks
 from finetune.generation.completion import Completion
 from finetune.jail import Verdict, find_backend
 from finetune.models.scratch import make_model
@@ -55,9 +57,12 @@ def model(tiny_tokenizer, tmp_path) -> Path:
 
 
 def results(run, own, model, **section):
-    models = {"base": model, "tuned": model}
-    made = Evaluate(tasks=(own,), **section)
-    return run_tasks(run, made, models, trust_remote_code=False)
+    section = Evaluate(tasks=(own,), **section)
+    tasks = chosen_tasks(section)
+    here = site_for(tasks, section)
+    backend = folder_model(model, section, trust_remote_code=False)
+    written = {name: write_tasks(run, name, backend, tasks, here) for name in ("base", "tuned")}
+    return score_tasks(tasks, written, here)
 
 
 def test_a_task_of_ones_own_is_written_judged_and_scored(run, own, model, jail):
@@ -79,7 +84,7 @@ def test_what_is_written_and_judged_is_not_done_again(run, own, model, jail, mon
         raise AssertionError("judged again")
 
     monkeypatch.setattr("finetune.evaluation.verdicts.judge", refuse)
-    (file,) = (run.evaluation / "completions" / "base").iterdir()
+    (file,) = (run.evaluation / "base").glob("*.completions.jsonl")
     before = file.read_bytes()
     assert results(run, own, model) == first
     assert file.read_bytes() == before
@@ -91,7 +96,7 @@ def test_without_a_jail_nothing_is_run_and_it_is_said(run, own, model, monkeypat
     def refuse():
         raise Refused("no jail holds here")
 
-    monkeypatch.setattr(tasks_of_run, "find_backend", refuse)
+    monkeypatch.setattr(site, "find_backend", refuse)
     found = results(run, own, model)
     assert found.tasks == {}
     assert found.not_run == [{"what": "doubling", "why": "no jail holds here"}]
@@ -104,13 +109,15 @@ def test_greedy_samples_are_one(own):
     assert chosen_task(choice, None).sampling.samples == 1
 
 
-def test_a_language_without_a_toolchain_is_named_with_its_number(own):
+def test_a_language_without_a_toolchain_is_named_with_its_number(run, own, model, jail):
     file = Path(own.file)
     odd = {**ROWS[0], "id": "odd", "language": "erlang", "prompt": "f(X) ->"}
     file.write_text(file.read_text() + json.dumps(odd) + "\n")
-    ((what, why),) = chosen_task(own, None).not_run
-    assert what == "erlang: 1 problems"
-    assert "no runner" in why
+    found = results(run, own, model)
+    assert found.tasks["doubling"]["base"]["problems"] == 2
+    (omitted,) = found.tasks["doubling"]["not_run"]
+    assert omitted["what"] == "erlang: 1 problems"
+    assert "no runner" in omitted["why"]
 
 
 def test_a_part_that_a_task_does_not_have_is_refused(own):

@@ -13,6 +13,7 @@ import torch
 
 from data_formats.document import Document
 from finetune.errors import Refused
+from finetune.job import open_job
 from finetune.ledger import basis_of
 from finetune.models.forward import collate, num_labels, token_losses
 from finetune.models.load import load_model
@@ -21,7 +22,7 @@ from finetune.recipe import Recipe, load_recipe
 from finetune.recipe.schema import Fim, ScratchModel, Sequences
 from finetune.run_folder import RunFolder, read_json
 from finetune.sequences import Encoder, Rule, block_stream, tokenise
-from finetune.stages import open_job, run_stages
+from finetune.stages import run_stages
 from finetune.tokenizer import CodeTokenizer, train_tokenizer
 from finetune.training.start import examine
 
