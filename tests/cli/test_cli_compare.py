@@ -43,7 +43,9 @@ def test_runs_that_were_not_evaluated_alike_are_a_mistake(two_runs, capsys):
 @pytest.mark.parametrize("arguments", [[], ["recipe.yaml", "--compare", "a", "b"]])
 def test_either_a_recipe_or_two_runs_are_given(arguments, capsys):
     assert main(["evaluate", *arguments]) == 2
-    assert "give a RECIPE; or --judge FILE, --compare A B, or --model MODEL" in capsys.readouterr().err
+    assert (
+        "give a RECIPE; or --judge FILE, --compare A B, or --model MODEL" in capsys.readouterr().err
+    )
 
 
 def test_no_other_command_compares(capsys):
