@@ -69,8 +69,10 @@ def run(options: Namespace) -> int:
 def _judge(options: Namespace) -> int:
     from finetune.evaluation.judge_file import judge_file
 
+    stated = [str(file) for file in options.judge if "=" in str(file) and not file.exists()]
     for file in options.judge:
-        print(judge_file(file, overrides(options)).in_words())
+        if str(file) not in stated:
+            print(judge_file(file, (*overrides(options), *stated)).in_words())
     return 0
 
 

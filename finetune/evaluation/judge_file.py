@@ -85,8 +85,14 @@ def _task_of(
         raise UserError(f"{file}: holds completions of several tasks: {', '.join(names)}")
     recipe = file.resolve().parent.parent.parent / RECIPE
     section = evaluate_section(overrides, recipe=recipe if recipe.is_file() else None)
-    choice = next((one for one in section.tasks if one.name == names[0]), TaskChoice(name=names[0]))
-    task = chosen_task(choice, benchmarks_folder(section.benchmarks))
+    stated = next((one for one in section.tasks if one.name == names[0]), None)
+    try:
+        task = chosen_task(
+            stated or TaskChoice(name=names[0]), benchmarks_folder(section.benchmarks)
+        )
+    except UserError as error:
+        where = f"evaluate.tasks=[{{name: {names[0]}, file: ...}}]"
+        raise UserError(f"{file}: {error}; a task of your own is named by `{where}`") from None
     answered = {one.id for one in completions}
     strange = answered - {problem.id for problem in task.problems}
     if strange:

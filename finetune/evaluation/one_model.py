@@ -27,7 +27,7 @@ def evaluate_model(model: str, section: Evaluate, runs: Path) -> tuple[Path, dic
     if not section.tasks:
         raise UserError("evaluate.tasks: none is named; say --tasks humaneval,mbpp")
     base = Pretrained(model=str(Path(model).resolve()) if Path(model).is_dir() else model)
-    run = RunFolder(runs.resolve() / Path(model).name)
+    run = RunFolder(runs.resolve() / _name_of(Path(base.model)))
     if run.stages.exists():
         raise UserError(f"{run.path}: holds a training run; keep this one elsewhere with --runs")
     tasks = chosen_tasks(section)
@@ -47,3 +47,9 @@ def evaluate_model(model: str, section: Evaluate, runs: Path) -> tuple[Path, dic
         }
         write_json(run.scores, scores)
     return run.scores, scores
+
+
+def _name_of(model: Path) -> str:
+    """`starcoderbase-1b`; `my-run-merged` of a folder within a run."""
+    in_run = RunFolder(model.parent).stages.is_file()
+    return f"{model.parent.name}-{model.name}" if in_run else model.name

@@ -58,7 +58,7 @@ def chosen_task(choice: TaskChoice, benchmarks: Path | None) -> ChosenTask:
 
 def left_out(reasons: Iterable[tuple[Problem, str]]) -> list[tuple[str, str]]:
     """What is not run, by language and reason: (`rust: 164 problems`, why)."""
-    counts = Counter((problem.language, why) for problem, why in reasons)
+    counts = Counter((one.language, why.removeprefix(f"{one.language}: ")) for one, why in reasons)
     return [(f"{language}: {num} problems", why) for (language, why), num in counts.items()]
 
 

@@ -44,9 +44,12 @@ class Row:
     ids: list[int] = field(default_factory=list)
 
 
-def positions_of(config: Any) -> int:
-    """The longest sequence that a model of this configuration has positions for."""
-    return int(getattr(config, "max_position_embeddings", None) or config.n_positions)
+def positions_of(config: Any) -> int | None:
+    """The longest sequence that a model of this configuration has positions for; None where it
+    states none, as those with ALiBi may."""
+    names = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
+    stated = (getattr(config, name, None) for name in names)
+    return next((found for found in stated if isinstance(found, int)), None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +72,7 @@ class LocalModel:
         }
 
     @property
-    def positions(self) -> int:
+    def positions(self) -> int | None:
         return positions_of(self.model.config)
 
     def complete(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[Completion]:

@@ -45,7 +45,7 @@ class FolderModel:
         return CodeTokenizer(self.folder)
 
     @cached_property
-    def positions(self) -> int:
+    def positions(self) -> int | None:
         return positions_of(
             AutoConfig.from_pretrained(self.folder, trust_remote_code=self.trust_remote_code)
         )
@@ -56,6 +56,7 @@ class FolderModel:
         loaded: Any = load_model(
             self.folder,
             dtype=PRECISIONS[self.precision],
+            attention=None,  # not every family has sdpa
             trust_remote_code=self.trust_remote_code,
         )
         return loaded.to(best_device()).eval()

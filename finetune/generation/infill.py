@@ -15,6 +15,10 @@ SHORTEST_PROMPT = 4
 """Ids: three sentinels and one of context."""
 
 
+FAR_ENOUGH = 8192
+"""Tokens around a gap that a model is shown which states no positions: as many as StarCoder has."""
+
+
 @dataclass(frozen=True)
 class Gap:
     """A place in a text where something is missing."""
@@ -67,7 +71,7 @@ def infill_lines(
 
     Raises UserError where `max_new_tokens` leaves a prompt no room.
     """
-    positions = positions_of(model.config)
+    positions = positions_of(model.config) or FAR_ENOUGH
     budget = positions - max_new_tokens
     if budget < SHORTEST_PROMPT:
         raise UserError(

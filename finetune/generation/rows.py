@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
+from finetune.errors import UserError
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -50,20 +52,21 @@ def step(model: Any, rows: Rows, ids: Sequence[int]) -> Rows:
 def _forward(model: Any, cache: DynamicCache, ids_BN: Tensor, mask_BT: Tensor) -> Rows:
     """Positions count a row's own tokens: learned ones would see the padding otherwise."""
     positions_BT = (mask_BT.cumsum(-1) - 1).clamp(min=0)
-    only_last = {"logits_to_keep": 1} if _can_keep_logits(model) else {}
-    output = model(
-        input_ids=ids_BN,
-        attention_mask=mask_BT,
-        position_ids=positions_BT[:, -ids_BN.shape[1] :],
-        past_key_values=cache,
-        use_cache=True,
-        **only_last,
-    )
+    wanted = {
+        "past_key_values": cache,
+        "position_ids": positions_BT[:, -ids_BN.shape[1] :],
+        "logits_to_keep": 1,
+    }
+    taken = inspect.signature(model.forward).parameters
+    if "past_key_values" not in taken:
+        raise UserError(
+            f"{type(model).__name__}: keeps no keys and values of each token, by which rows are "
+            "batched here; let a server write for it (evaluate.servers)"
+        )
+    # Families without learned or rotary positions take none: the mask tells them enough.
+    more = {name: value for name, value in wanted.items() if name in taken}
+    output = model(input_ids=ids_BN, attention_mask=mask_BT, use_cache=True, **more)
     return Rows(cache, mask_BT, output.logits[:, -1])
-
-
-def _can_keep_logits(model: Any) -> bool:
-    return "logits_to_keep" in inspect.signature(model.forward).parameters
 
 
 def keep(rows: Rows, kept: Sequence[int]) -> Rows:

@@ -31,11 +31,12 @@ def load_model(
     *,
     dtype: torch.dtype = torch.float32,
     dropout: float | None = None,
-    attention: str = "sdpa",
+    attention: str | None = "sdpa",
     quantised: bool = False,
     trust_remote_code: bool = False,
 ) -> PreTrainedModel:
-    """Load safetensors weights with the kernel `attention`. Raises UserError where it cannot run.
+    """Load safetensors weights with the kernel `attention`, or with the one that transformers
+    chooses for the family. Raises UserError where it cannot run.
 
     Packed documents are kept apart by what the kernel is given (`forward.token_losses`).
     `dropout` replaces what the config states. `quantised`: matrices of blocks in 4 bits, made from
@@ -43,7 +44,8 @@ def load_model(
     """
     disable_progress_bar()
     config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
-    refuse_missing_kernel(attention, config)
+    if attention is not None:
+        refuse_missing_kernel(attention, config)
     if dropout is not None:
         for name in DROPOUTS:
             if hasattr(config, name):

@@ -28,7 +28,7 @@ def evaluate_section(
 
     Raises UserError where another section is named and RecipeError with all problems of its keys.
     """
-    source = Source(COMMAND_LINE, {"evaluate": {"tasks": list(tasks)}})
+    source = Source(COMMAND_LINE, {"evaluate": {"tasks": [{"name": name} for name in tasks]}})
     if recipe is not None:
         read = read_yaml(recipe)
         source = Source(recipe, {"evaluate": read.values.get("evaluate") or {}}, read.lines)

@@ -118,8 +118,9 @@ def not_run(scores: Mapping[str, Any]) -> tuple[Omission, ...]:
 
 
 def in_words(settings: Mapping[str, Any]) -> str:
-    """`temperature 0.2, top_p 0.95`."""
-    return ", ".join(f"{inert_line(str(key))} {_value(value)}" for key, value in settings.items())
+    """`temperature 0.2, top_p 0.95`, without what is not set."""
+    stated = {key: value for key, value in settings.items() if value is not None}
+    return ", ".join(f"{inert_line(str(key))} {_value(value)}" for key, value in stated.items())
 
 
 def _brief(side: Side) -> Side:

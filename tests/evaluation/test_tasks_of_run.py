@@ -1,9 +1,5 @@
 """Tasks from the recipe's words to scores.json, with a small model and the real jail."""
 
-import json
-import shutil
-from pathlib import Path
-
 import pytest
 
 from finetune.errors import Refused, UserError
@@ -14,46 +10,8 @@ from finetune.evaluation.task_problems import chosen_task
 from finetune.evaluation.task_scores import Judged, task_scores
 from finetune.evaluation.tasks_of_run import chosen_tasks, score_tasks, write_tasks
 from finetune.generation.completion import Completion
-from finetune.jail import Verdict, find_backend
-from finetune.models.scratch import make_model
-from finetune.recipe.schema import Evaluate, ScratchModel, TaskChoice
-from finetune.run_folder import RunFolder
-
-ROWS = [
-    # Whatever is written behind it is a comment, so the answer is right.
-    {"id": "right", "prompt": "def f(x):\n    return 2 * x\n#", "tests": "assert f(2) == 4"},
-    {"id": "wrong", "prompt": "def f(x):\n    return 3 * x\n#", "tests": "assert f(2) == 4"},
-]
-
-
-@pytest.fixture
-def own(tmp_path) -> TaskChoice:
-    """A task of two problems, two samples each."""
-    file = tmp_path / "own.jsonl"
-    rows = [{**row, "language": "python", "stops": ["\n"]} for row in ROWS]
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return TaskChoice(name="doubling", file=str(file), samples=2, max_new_tokens=4)
-
-
-@pytest.fixture
-def jail():
-    try:
-        return find_backend()
-    except Refused as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture
-def run(tmp_path) -> RunFolder:
-    return RunFolder(tmp_path / "runs" / "mine")
-
-
-@pytest.fixture
-def model(tiny_tokenizer, tmp_path) -> Path:
-    shutil.copytree(tiny_tokenizer, tmp_path / "model")
-    made = ScratchModel(layers=1, width=16, heads=1, positions=64, licence="mit")
-    make_model(made, tmp_path / "model")
-    return tmp_path / "model"
+from finetune.jail import Verdict
+from finetune.recipe.schema import Evaluate, TaskChoice
 
 
 def results(run, own, model, **section):
@@ -109,11 +67,8 @@ def test_greedy_samples_are_one(own):
     assert chosen_task(choice, None).sampling.samples == 1
 
 
-def test_a_language_without_a_toolchain_is_named_with_its_number(run, own, model, jail):
-    file = Path(own.file)
-    odd = {**ROWS[0], "id": "odd", "language": "erlang", "prompt": "f(X) ->"}
-    file.write_text(file.read_text() + json.dumps(odd) + "\n")
-    found = results(run, own, model)
+def test_a_language_without_a_toolchain_is_named_with_its_number(run, with_erlang, model, jail):
+    found = results(run, with_erlang, model)
     assert found.tasks["doubling"]["base"]["problems"] == 2
     (omitted,) = found.tasks["doubling"]["not_run"]
     assert omitted["what"] == "erlang: 1 problems"

@@ -4,6 +4,10 @@ what it reads; and requests of many lengths."""
 import pytest
 import torch
 from transformers import (
+    BloomConfig,
+    BloomForCausalLM,
+    GPT2Config,
+    GPT2LMHeadModel,
     GPTBigCodeConfig,
     GPTBigCodeForCausalLM,
     LlamaConfig,
@@ -42,6 +46,9 @@ FAMILIES = {
     "starcoder2_window": (Starcoder2ForCausalLM, Starcoder2Config(**GROUPED, sliding_window=8)),
     "llama": (LlamaForCausalLM, LlamaConfig(**GROUPED)),
     "qwen2": (Qwen2ForCausalLM, Qwen2Config(**GROUPED)),
+    "gpt2": (GPT2LMHeadModel, GPT2Config(**SIZES, **DROPOUTS)),
+    # States no positions, and its forward takes none.
+    "bloom": (BloomForCausalLM, BloomConfig(**SIZES)),
 }
 
 
