@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 
+from finetune.errors import Refused
+from finetune.jail import find_backend
 from finetune.run_folder import digest_of, sha256_of
 
 ROOT = Path(__file__).parent.parent
@@ -278,3 +280,26 @@ def test_the_example_of_sequences_runs():
     )
     assert done.returncode == 0, done.stderr
     assert "nominal rate 0.500" in done.stdout
+
+
+def test_completions_are_written_and_judged_apart_from_a_finished_run(place):
+    problem = {"id": "one", "language": "python", "prompt": "x = 1\n#", "tests": "assert x == 1"}
+    (place / "own.jsonl").write_text(json.dumps({**problem, "stops": ["\n"]}) + "\n")
+    task = "evaluate.tasks=[{name: own, file: own.jsonl, samples: 1, max_new_tokens: 4}]"
+    recipe = ("evaluate", str(place / "tuned.yaml"), "--runs", str(place / "runs"))
+    scores = (place / "runs" / "tuned" / "scores.json").read_bytes()
+    assert "there are none, so there is nothing to write" in finetune(
+        *recipe, "--generate-only", code=2
+    )
+    printed = finetune(*recipe, "--generate-only", task)
+    files = sorted((place / "runs" / "tuned" / "evaluation").glob("*/own-*.completions.jsonl"))
+    assert [file.parent.name for file in files] == ["base", "tuned"]
+    assert all(str(file) in printed for file in files)
+    assert (place / "runs" / "tuned" / "scores.json").read_bytes() == scores
+    try:
+        find_backend()
+    except Refused as error:
+        pytest.skip(str(error))
+    own = task.replace("own.jsonl", str(place / "own.jsonl"))
+    judged = finetune("evaluate", "--judge", *map(str, files), own)
+    assert judged.count("own: 1 of 1 completions of 1 problems passed") == 2

@@ -57,7 +57,9 @@ def section_of(shared):
         TaskChoice(name=name, problems=1, samples=1, max_new_tokens=4)
         for name in (*TASKS, "humanevalpack_fix")
     ]
-    return Evaluate(tasks=tuple(tasks), benchmarks=str(shared / "data" / "benchmarks"), batch_size=2)
+    return Evaluate(
+        tasks=tuple(tasks), benchmarks=str(shared / "data" / "benchmarks"), batch_size=2
+    )
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
