@@ -26,7 +26,7 @@ from finetune.methods import method_problems
 from finetune.recipe import LoadedRecipe, Problem, Recipe
 from finetune.recipe.schema import EarlierRun, Fim, Pretrained, Scratch
 from finetune.run_folder import RunFolder
-from finetune.tasks import available, benchmarks_folder, find_task
+from finetune.tasks import available, benchmarks_here, find_task
 from finetune.tokenizer import fim_problem, special_tokens
 
 
@@ -125,9 +125,13 @@ def _inspect_curation(recipe: Recipe, findings: Findings) -> None:
         except UserError as error:
             findings.problems.append(Problem(("data", "curate", "licences"), str(error)))
     try:
-        folder = benchmarks_folder(recipe.evaluate.benchmarks)
+        folder, on_hub = benchmarks_here(recipe.evaluate.benchmarks)
     except UserError as error:
         findings.problems.append(Problem(("evaluate", "benchmarks"), str(error)))
+        return
+    if on_hub:
+        note = "is not here yet; it is fetched when it is needed, or by `check --online`"
+        findings.notes.append(f"{on_hub}: {note}")
         return
     here = available(folder)
     if curate.decontaminate == ("all",):
@@ -155,9 +159,11 @@ def _inspect_tasks(recipe: Recipe, findings: Findings) -> None:
     from finetune.evaluation.task_problems import chosen_task, left_out
 
     try:
-        folder = benchmarks_folder(recipe.evaluate.benchmarks)
+        folder, on_hub = benchmarks_here(recipe.evaluate.benchmarks)
     except UserError:
         return  # told where the corpus is compared with them
+    if on_hub:
+        return  # told there, too
     for index, choice in enumerate(recipe.evaluate.tasks):
         try:
             task = chosen_task(choice, folder)

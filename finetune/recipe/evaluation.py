@@ -58,7 +58,9 @@ class Servers(BaseModel):
 
     model_config = SECTION
     base: Server | None = None
+    """Writes what the base completes."""
     tuned: Server | None = None
+    """Writes what the tuned model completes."""
 
 
 def _by_name(value: Any) -> Any:
@@ -90,7 +92,8 @@ class Evaluate(BaseModel):
     loss_tokens: Count = 2_000_000
     """At most so many held-out tokens per language and layout."""
     benchmarks: str | None = None
-    """Folder of benchmark files; the variable FINETUNE_BENCHMARKS when left out."""
+    """Folder of benchmark files, or `hf://datasets/OWNER/NAME` laid out as one; the variable
+    FINETUNE_BENCHMARKS when left out."""
     seconds: Annotated[float, Field(gt=0.0)] = 10.0
     """Computing time in which a completion must end; on the clock, three times that."""
     batch_size: Count = 16

@@ -111,7 +111,9 @@ def _paths(values: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, KeyPat
     )
     if isinstance(curate, dict) and isinstance(curate.get("opt_out"), str):
         yield curate, "opt_out", ("data", "curate", "opt_out")
-    if isinstance(evaluate, dict) and isinstance(evaluate.get("benchmarks"), str):
+    benchmarks = evaluate.get("benchmarks") if isinstance(evaluate, dict) else None
+    on_hub = isinstance(benchmarks, str) and benchmarks.startswith("hf://")
+    if isinstance(evaluate, dict) and isinstance(benchmarks, str) and not on_hub:
         yield evaluate, "benchmarks", ("evaluate", "benchmarks")
     tasks = evaluate.get("tasks") if isinstance(evaluate, dict) else None
     for index, task in enumerate(tasks if isinstance(tasks, list) else []):

@@ -5,7 +5,14 @@ is refused. One file per family of benchmarks, `TASKS` in `catalogue.py` names t
 reads a person's own problems.
 """
 
-from finetune.tasks.catalogue import TASKS, available, benchmarks_folder, find_task, load
+from finetune.tasks.catalogue import (
+    TASKS,
+    available,
+    benchmarks_folder,
+    benchmarks_here,
+    find_task,
+    load,
+)
 from finetune.tasks.files import Task
 from finetune.tasks.own import read_own
 from finetune.tasks.problem import Problem
@@ -16,6 +23,7 @@ __all__ = [
     "Task",
     "available",
     "benchmarks_folder",
+    "benchmarks_here",
     "find_task",
     "load",
     "read_own",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from finetune.errors import UserError
 from finetune.tasks.files import PACKAGES, Task, known_files, place_of, read_rows
+from finetune.tasks.hub_folder import cached_folder, fetched_folder, is_address
 from finetune.tasks.humaneval import HUMANEVAL, HUMANEVAL_INFILLING, HUMANEVAL_PLUS
 from finetune.tasks.humanevalpack import HUMANEVALPACK
 from finetune.tasks.mbpp import MBPP, MBPP_PLUS, MBPP_SANITIZED
@@ -33,16 +34,38 @@ def benchmarks_folder(
 ) -> Path | None:
     """The folder of benchmarks: `given`, else FINETUNE_BENCHMARKS, else None.
 
-    Raises UserError where what is named is no folder.
+    One on the Hub is fetched. Raises UserError where what is named is no folder.
     """
-    named = given if given is not None else environment.get(FOLDER_VARIABLE) or None
+    named = _named(given, environment)
     if named is None:
         return None
+    if is_address(str(named)):
+        return fetched_folder(str(named))
     folder = Path(named).expanduser()
     if not folder.is_dir():
         where = "benchmarks" if given is not None else FOLDER_VARIABLE
         raise UserError(f"{where}: {folder}: there is no such folder; create it or mend the path")
     return folder
+
+
+def benchmarks_here(
+    given: str | os.PathLike[str] | None = None, environment: Mapping[str, str] = os.environ
+) -> tuple[Path | None, str]:
+    """The same without a network, and the address on the Hub where that is not here yet.
+
+    Raises UserError where what is named is no folder.
+    """
+    named = str(_named(given, environment) or "")
+    if not is_address(named):
+        return benchmarks_folder(given, environment), ""
+    folder = cached_folder(named)
+    return folder, "" if folder else named
+
+
+def _named(
+    given: str | os.PathLike[str] | None, environment: Mapping[str, str]
+) -> str | os.PathLike[str] | None:
+    return given if given is not None else environment.get(FOLDER_VARIABLE) or None
 
 
 def available(folder: Path | None) -> list[str]:

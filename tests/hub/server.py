@@ -107,7 +107,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self):
         parts = urlsplit(self.path)
-        route, names = _route(self.command, parts.path)
+        # A dataset's addresses are a model's with a word more; here both are repositories.
+        path = re.sub(
+            r"^/(api/)?datasets/", lambda at: "/api/models/" if at[1] else "/", parts.path
+        )
+        route, names = _route(self.command, path)
         fault = self.hub.calls.note(route, f"{self.command} {self.path}", self.headers)
         length = int(self.headers.get("Content-Length") or 0)
         if fault:
