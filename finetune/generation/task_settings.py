@@ -90,6 +90,7 @@ TASK_SETTINGS: dict[str, TaskSettings] = {
         problems="humanevalpack",
     ),
     "humaneval_infilling": TaskSettings(sampling=INFILLING),
+    "humaneval_infilling_light": TaskSettings(sampling=INFILLING),
     "santacoder_fim": TaskSettings(sampling=SANTACODER),
 }
 

@@ -8,7 +8,12 @@ from pathlib import Path
 from finetune.errors import UserError
 from finetune.tasks.files import PACKAGES, Task, known_files, place_of, read_rows
 from finetune.tasks.hub_folder import cached_folder, fetched_folder, is_address
-from finetune.tasks.humaneval import HUMANEVAL, HUMANEVAL_INFILLING, HUMANEVAL_PLUS
+from finetune.tasks.humaneval import (
+    HUMANEVAL,
+    HUMANEVAL_INFILLING,
+    HUMANEVAL_INFILLING_LIGHT,
+    HUMANEVAL_PLUS,
+)
 from finetune.tasks.humanevalpack import HUMANEVALPACK
 from finetune.tasks.mbpp import MBPP, MBPP_PLUS, MBPP_SANITIZED
 from finetune.tasks.multipl_e import MULTIPL_E, SANTACODER_FIM
@@ -20,6 +25,7 @@ TASKS: dict[str, Task] = {
     "humaneval": HUMANEVAL,
     "humaneval_plus": HUMANEVAL_PLUS,
     "humaneval_infilling": HUMANEVAL_INFILLING,
+    "humaneval_infilling_light": HUMANEVAL_INFILLING_LIGHT,
     "mbpp": MBPP,
     "mbpp_sanitized": MBPP_SANITIZED,
     "mbpp_plus": MBPP_PLUS,

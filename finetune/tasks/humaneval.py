@@ -31,6 +31,10 @@ def _humaneval_infilling(files: Sequence[list[Row]]) -> list[Problem]:
     ]
 
 
+def _humaneval_infilling_light(files: Sequence[list[Row]]) -> list[Problem]:
+    return [_problem("humaneval_infilling_light", row, "random_span") for row in files[0]]
+
+
 def _problem(task: str, row: Row, part: str = "") -> Problem:
     prompt, solution, suffix = row["prompt"], row["canonical_solution"], row.get("suffix")
     entry = row["entry_point"]
@@ -63,4 +67,10 @@ HUMANEVAL_INFILLING = Task(
         "humaneval_infilling/HumanEval-RandomSpanInfilling.jsonl.gz",
     ),
     _humaneval_infilling,
+)
+
+# One random span of each problem, for those who cannot run all 8,488 gaps.
+HUMANEVAL_INFILLING_LIGHT = Task(
+    ("humaneval_infilling/HumanEval-RandomSpanInfillingLight.jsonl.gz",),
+    _humaneval_infilling_light,
 )

@@ -16,7 +16,7 @@ from finetune.tasks import TASKS
 from tests.conftest import PYTHON
 from tests.generation.conftest import FAMILIES, make_model
 
-WITH_GAPS = {"humaneval_infilling", "santacoder_fim"}
+WITH_GAPS = {"humaneval_infilling", "humaneval_infilling_light", "santacoder_fim"}
 
 
 @pytest.fixture

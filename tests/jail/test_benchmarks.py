@@ -47,6 +47,7 @@ def test_every_answer_of_humaneval_passes(each_backend, problems):
         ("mbpp", "test", 500),  # 367 too: its setup stands behind the answer here
         ("mbpp_sanitized", "", 427),
         ("humaneval_infilling", "single_line", 1033),
+        ("humaneval_infilling_light", "random_span", 164),
     ],
 )
 @pytest.mark.slow

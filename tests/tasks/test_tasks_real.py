@@ -11,6 +11,7 @@ COUNTS = {
     "humaneval": 164,
     "humaneval_plus": 164,
     "humaneval_infilling": 1033 + 5815 + 1640,
+    "humaneval_infilling_light": 164,
     "mbpp": 974,
     "mbpp_sanitized": 427,
     "mbpp_plus": 378,
