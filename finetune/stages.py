@@ -24,6 +24,7 @@ from finetune.run_folder import digest_of, locked, read_json, sha256_of, write_t
 from finetune.training.basis import training_basis
 
 if TYPE_CHECKING:
+    from finetune.publishing.push import Way
     from finetune.sequences import BlockStream
 
 
@@ -256,7 +257,7 @@ def _describe(recipe: Recipe, base: BaseFacts) -> str:
     return f"`{base.description}`" if base.model_id else f"the model of {base.description}"
 
 
-def push(job: Job, *, dry_run: bool = False) -> str:
+def push(job: Job, way: "Way" = "main") -> str:
     """Upload release/, or say what that would send; the gate is that of `release`."""
     publish = job.recipe.publish
     if publish is None:
@@ -268,7 +269,7 @@ def push(job: Job, *, dry_run: bool = False) -> str:
     with locked(job.run):
         job.ledger.refuse_changes("release", _release_basis(job))
         _refuse_failed_gate(job, "push")
-        return push_release(job.run.release, publish, dry_run=dry_run)
+        return push_release(job.run.release, publish, way)
 
 
 def _refuse_failed_gate(job: Job, stage: str) -> None:

@@ -7,11 +7,22 @@ from finetune.cli.arguments import add_recipe, overrides
 
 def add_arguments(parser: ArgumentParser, _: str) -> None:
     add_recipe(parser)
-    parser.add_argument(
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument(
         "--dry-run",
-        action="store_true",
+        dest="way",
+        action="store_const",
+        const="dry_run",
         help="print what would be sent, file by file; send nothing",
     )
+    way.add_argument(
+        "--pull-request",
+        dest="way",
+        action="store_const",
+        const="pull_request",
+        help="propose the release to a repository that is there, and leave its main as it is",
+    )
+    parser.set_defaults(way="main")
     parser.add_argument(
         "--despite-gate", action="store_true", help="push although the gate did not pass"
     )
@@ -32,5 +43,5 @@ def run(options: Namespace) -> int:
         options.runs,
         despite_gate=options.despite_gate,
     )
-    print(push(job, dry_run=options.dry_run))
+    print(push(job, options.way))
     return 0

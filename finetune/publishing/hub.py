@@ -31,7 +31,7 @@ MAIN, STAGING = "main", "finetune-staging"
 _KEPT = frozenset({".gitattributes"})
 """What the Hub makes itself."""
 _TAG = "push-"
-_AS_IT_WAS = "Its main branch is as it was."
+AS_IT_WAS = "Its main branch is as it was."
 _UNKNOWN = "Whether its main branch has the release is not known; a push looks first."
 _ONLY_THE_TAG = "Its main branch holds the whole release, verified; a push adds what is missing."
 
@@ -46,13 +46,13 @@ def push_to_hub(release: Path, repo: str, private: bool) -> str:
     """
     refuse_bad_name(repo)
     with snapshot(release) as files:
-        remote = open_remote(repo, _AS_IT_WAS)
+        remote = open_remote(repo, AS_IT_WAS)
         about = remote.open(private)
         head = str(about.sha)
         found = compare(files, remote.tree(head))
         if found.any:
             tip = _stage(remote, files, head)
-            _verify_download(remote, files, tip, found.sent, release.parent)
+            verify_download(remote, files, tip, found.sent, release.parent)
             head = _bring(remote, MAIN, head, files, remote.tree(tip), tip)
         done = remote.with_state(_ONLY_THE_TAG)
         tag = _tag(done, head)
@@ -116,19 +116,12 @@ def _bring(remote: Remote, revision: str, head: str, files: Files, staged: Tree,
     found = compare(files, remote.tree(head))
     if not found.any:
         return head
-    operations: list[Operation] = [
-        CommitOperationDelete(path_in_repo=name, is_folder=False) for name in found.deleted
-    ]
-    for name in found.sent:
-        if name in staged and staged[name].lfs is not None:
-            operations.append(CommitOperationCopy(name, name, src_revision=tip))
-        else:
-            operations.append(CommitOperationAdd(name, files[name].path))
+    operations = operations_for(files, found, staged, tip)
     remote.upload(revision, operations)
 
     def arrived() -> str | None:
         """Our commit, where it was made and its answer was lost."""
-        now = remote.with_state(_UNKNOWN if revision == MAIN else _AS_IT_WAS).head(revision)
+        now = remote.with_state(_UNKNOWN if revision == MAIN else AS_IT_WAS).head(revision)
         if now == head:
             return None
         if compare(files, remote.tree(now)).any:
@@ -141,12 +134,29 @@ def _bring(remote: Remote, revision: str, head: str, files: Files, staged: Tree,
         names = ", ".join((*wrong.sent, *wrong.deleted))
         raise Failed(
             f"{remote.repo}: the Hub's own checksums at {new[:12]} differ in {names}; "
-            f"{_AS_IT_WAS if revision == STAGING else 'its tag was not moved there'} Push again."
+            f"{AS_IT_WAS if revision == STAGING else 'its tag was not moved there'} Push again."
         )
     return new
 
 
-def _verify_download(
+def operations_for(
+    files: Files, found: Changes, staged: Tree | None = None, tip: str = ""
+) -> list[Operation]:
+    """What brings a revision there. Large files that `staged`, the tree of the commit `tip`, holds
+    are named instead of sent."""
+    held = staged or {}
+    operations: list[Operation] = [
+        CommitOperationDelete(path_in_repo=name, is_folder=False) for name in found.deleted
+    ]
+    for name in found.sent:
+        if name in held and held[name].lfs is not None:
+            operations.append(CommitOperationCopy(name, name, src_revision=tip))
+        else:
+            operations.append(CommitOperationAdd(name, files[name].path))
+    return operations
+
+
+def verify_download(
     remote: Remote, files: Files, tip: str, names: tuple[str, ...], place: Path
 ) -> None:
     """Download what was sent and compare its sha256. Raises Failed where it differs."""
@@ -160,7 +170,7 @@ def _verify_download(
     if wrong:
         raise Failed(
             f"{remote.repo}: what the Hub gives back differs from the release in "
-            f"{', '.join(wrong)}. {_AS_IT_WAS} Push again; if it stays so, delete the branch "
+            f"{', '.join(wrong)}. {AS_IT_WAS} Push again; if it stays so, delete the branch "
             f"{STAGING} on the Hub first"
         )
 

@@ -132,12 +132,50 @@ class Remote:
             lambda: True if self.tags().get(name) == commit else None,
         )
 
-    def upload(self, revision: str, operations: list[Operation]) -> None:
+    def open_pulls(self) -> list[str]:
+        """Refs of the open pull requests, newest first."""
+
+        def ask() -> list[str]:
+            found = self.api.get_repo_discussions(
+                self.repo, discussion_type="pull_request", discussion_status="open"
+            )
+            numbers = sorted((one.num for one in found), reverse=True)
+            return [f"refs/pr/{number}" for number in numbers]
+
+        return self._patiently("listing pull requests", ask)
+
+    def propose(
+        self, parent: str, operations: list[Operation], arrived: Callable[[], str | None]
+    ) -> str:
+        """The ref of a new pull request, one commit on top of `parent`; `arrived` finds one whose
+        answer was lost."""
+
+        def send() -> str:
+            made = self.api.create_commit(
+                self.repo,
+                operations,
+                commit_message="Release",
+                parent_commit=parent,
+                create_pr=True,
+            )
+            return str(made.pr_revision)
+
+        return self._patiently("opening a pull request", send, arrived)
+
+    def upload(
+        self, revision: str, operations: list[Operation], *, as_pull_request: bool = False
+    ) -> None:
         """Send the large files that a commit will name; those that are there are not sent."""
         added = [one for one in operations if isinstance(one, CommitOperationAdd)]
         with self._told("uploading files"):  # the client itself tries again
             if added:
-                self.api.preupload_lfs_files(self.repo, added, revision=revision, free_memory=False)
+                self.api.preupload_lfs_files(
+                    self.repo,
+                    added,
+                    revision=revision,
+                    create_pr=as_pull_request,
+                    free_memory=False,
+                )
 
     def commit(
         self,

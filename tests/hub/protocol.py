@@ -52,6 +52,24 @@ def refs(repo, with_pulls):
     return found
 
 
+def discussions(repo):
+    """GET /api/models/ID/discussions; here every pull request is open until it is closed"""
+    found = [
+        {
+            "num": int(ref.rpartition("/")[2]),
+            "title": "Release",
+            "author": {"name": "ann"},
+            "createdAt": "2026-01-01T00:00:00.000Z",
+            "status": "open",
+            "repo": {"name": repo.id, "type": "model"},
+            "isPullRequest": True,
+        }
+        for ref in repo.pulls
+        if ref not in repo.closed
+    ]
+    return {"discussions": found, "count": len(found), "start": 0}
+
+
 def entry(name, stored, *, is_wrong=False):
     """A file as /tree and /paths-info state it."""
     size = stored.size if stored.oid else len(stored.data)

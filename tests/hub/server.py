@@ -25,6 +25,7 @@ ROUTES = [
     ("harnesses", "GET", r"/api/agent-harnesses"),
     ("whoami", "GET", r"/api/whoami-v2"),
     ("refs", "GET", rf"{_API}/refs"),
+    ("discussions", "GET", rf"{_API}/discussions"),
     ("tree", "GET", rf"{_API}/tree/(?P<rev>[^/]+)"),
     ("paths-info", "POST", rf"{_API}/paths-info/(?P<rev>[^/]+)"),
     ("preupload", "POST", rf"{_API}/preupload/(?P<rev>[^/]+)"),
@@ -191,7 +192,9 @@ class _Handler(BaseHTTPRequestHandler):
         if route == "create":
             answer = protocol.create(store, account, json.loads(body))
             return {"url": self.hub.url + answer["url"]}
-        repo = self._repo(names["repo"], account, is_write=route in WRITES)
+        # Whoever may read may propose; large files are nobody's before a commit names them.
+        is_free = "create_pr" in query or route in ("batch", "verify")
+        repo = self._repo(names["repo"], account, is_write=route in WRITES and not is_free)
         if route == "paths-info":
             return protocol.paths_info(repo, rev, body)
         if route == "commit":
@@ -201,6 +204,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _of_repo(self, route, repo, rev, query, body, is_wrong):
         answers = {
             "info": lambda: protocol.info(repo, rev),
+            "discussions": lambda: protocol.discussions(repo),
             "refs": lambda: protocol.refs(repo, "include_prs" in query),
             "tree": lambda: protocol.tree(repo, rev, is_wrong=is_wrong),
             "preupload": lambda: protocol.preupload(repo, rev, body),

@@ -54,6 +54,8 @@ class Repo:
     branches: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     pulls: dict[str, str] = field(default_factory=dict)
+    closed: set[str] = field(default_factory=set)
+    """Refs of pull requests."""
 
     def commit(self, ref, files, title, parent=None):
         """Make a commit and move `ref` to it."""
