@@ -7,17 +7,21 @@ and the answer that it is about: what was judged, here or on another machine, is
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
+from finetune.bars import Bar, make_bar
 from finetune.errors import UserError
 from finetune.evaluation.task_problems import ChosenTask
 from finetune.generation.completion import Completion, Key
 from finetune.generation.prompts import answer_of
-from finetune.jail import Backend, Limits, Verdict, judge, program
+from finetune.jail import Backend, Limits, Program, Verdict, judge, program
 from finetune.run_folder import digest_of, whole_file
 
 ENDING = ".completions.jsonl"
 BY_TEXT = "compared as text"
+KEPT_AFTER = 1000
+"""Verdicts that a kill may cost."""
 FIELDS = ("outcome", "reason", "output", "seconds")
 
 
@@ -64,16 +68,26 @@ def judge_into(
     """
     known = judged_before(file, task, completions, limits)
     missing = [one for one in completions if one.key not in known]
-    if missing:
-        jail = BY_TEXT if task.is_by_text else backend.name if backend else ""
-        found = (
-            _compared(task, missing) if task.is_by_text else _judged(task, missing, backend, limits)
-        )
-        digests = _digests(task, missing)
-        for one, verdict in zip(missing, found, strict=True):
+    digests = _digests(task, missing)
+    jail = BY_TEXT if task.is_by_text else backend.name if backend else ""
+    bar = make_bar(f"{file.parent.name}: {task.name}: verdict", len(missing))
+    for start in range(0, len(missing), KEPT_AFTER):
+        some = missing[start : start + KEPT_AFTER]
+        if task.is_by_text:
+            found = _compared(task, some)
+        else:
+            assert backend is not None, "found before a task that needs one is judged"
+            programs = _programs(task, some)
+            tell = partial(_tell, bar, start, jail)
+            found = judge(programs, backend, limits=limits, told=tell)
+        for one, verdict in zip(some, found, strict=True):
             known[one.key] = Judgement(verdict=verdict, jail=jail, stands_on=digests[one.key])
         _write(file, {**read_verdicts(file, limits), **known}, limits)
     return {one.key: known[one.key] for one in completions}
+
+
+def _tell(bar: Bar, before: int, jail: str, done: int) -> None:
+    bar.at(before + done, jail)
 
 
 def read_verdicts(file: Path, limits: Limits) -> dict[Key, Judgement]:
@@ -127,13 +141,10 @@ def _compared(task: ChosenTask, completions: Sequence[Completion]) -> list[Verdi
     ]
 
 
-def _judged(
-    task: ChosenTask, completions: Sequence[Completion], backend: Backend | None, limits: Limits
-) -> list[Verdict]:
-    assert backend is not None, "found before a task that needs one is judged"
+def _programs(task: ChosenTask, completions: Sequence[Completion]) -> list[Program]:
     problems = {problem.id: problem for problem in task.problems}
     programs = []
     for one in completions:
         head, answer = answer_of(task.name, problems[one.id], one.text)
         programs.append(program(problems[one.id], answer, head))
-    return judge(programs, backend, limits=limits)
+    return programs

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from finetune.errors import Refused, UserError
-from finetune.evaluation import site
+from finetune.evaluation import site, verdicts
 from finetune.evaluation.evaluation import folder_model
 from finetune.evaluation.judge_file import judge_file
 from finetune.evaluation.site import Site
@@ -145,10 +145,10 @@ def test_a_jail_that_broke_has_judged_nothing(written, own, jail, monkeypatch):
     _, made = written(own)
     file = made["doubling"].file
     judge_file(file, task_here(own))
-    verdicts = file.with_name(file.name.replace("completions", "verdicts"))
-    broken = verdicts.read_text().replace('"outcome": "failed"', '"outcome": "broken"')
+    kept = file.with_name(file.name.replace("completions", "verdicts"))
+    broken = kept.read_text().replace('"outcome": "failed"', '"outcome": "broken"')
     assert broken.count("broken") == 2
-    verdicts.write_text(broken)
+    kept.write_text(broken)
     assert judge_file(file, task_here(own)).outcomes == {"passed": 2, "failed": 2}
 
 
@@ -157,3 +157,23 @@ def test_a_lone_file_is_judged_wherever_it_lies(written, own, tmp_path, jail):
     alone = tmp_path / made["doubling"].file.name
     shutil.copy(made["doubling"].file, alone)
     assert judge_file(alone, task_here(own)).verdicts.parent == tmp_path
+
+
+def test_a_kill_while_judging_costs_no_more_than_what_was_being_judged(
+    written, own, jail, monkeypatch
+):
+    _, made = written(own)
+    real, calls = verdicts.judge, []
+
+    def judge(programs, *rest, **more):
+        calls.append(len(programs))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(programs, *rest, **more)
+
+    monkeypatch.setattr(verdicts, "KEPT_AFTER", 3)
+    monkeypatch.setattr(verdicts, "judge", judge)
+    with pytest.raises(KeyboardInterrupt):
+        judge_file(made["doubling"].file, task_here(own))
+    assert judge_file(made["doubling"].file, task_here(own)).outcomes == {"passed": 2, "failed": 2}
+    assert calls == [3, 1, 1]
