@@ -5,8 +5,11 @@ from pathlib import Path
 
 
 def add_recipe(parser: ArgumentParser, nargs: str | None = None) -> None:
-    """RECIPE, dotted overrides, and where runs live. `nargs` is `?` where it may be left out."""
-    parser.add_argument("recipe", type=Path, nargs=nargs, metavar="RECIPE", help="a YAML recipe")
+    """RECIPE, dotted overrides, and where runs live. `nargs` is `?` where it may be left out: it is
+    text then, for what stands first may be an override, and a path would lose one of two slashes.
+    """
+    kind = Path if nargs is None else str
+    parser.add_argument("recipe", type=kind, nargs=nargs, metavar="RECIPE", help="a YAML recipe")
     parser.add_argument(
         "overrides",
         nargs="*",

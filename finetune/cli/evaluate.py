@@ -23,7 +23,6 @@ def add_arguments(parser: ArgumentParser, command: str) -> None:
     what.add_argument(
         "--judge",
         nargs="+",
-        type=Path,
         metavar="FILE",
         help="judge files that --generate-only wrote, on any machine with a jail",
     )
@@ -47,8 +46,8 @@ def run(options: Namespace) -> int:
     """Do what was asked for."""
     from finetune.errors import UserError
 
-    if options.recipe is not None and "=" in str(options.recipe):  # no recipe, but an override
-        options.overrides.insert(0, str(options.recipe))
+    if options.recipe is not None and "=" in options.recipe:  # no recipe, but an override
+        options.overrides.insert(0, options.recipe)
         options.recipe = None
     alone = options.judge or options.compare or options.model
     if (options.recipe is None) == (alone is None):
@@ -69,22 +68,24 @@ def run(options: Namespace) -> int:
 def _judge(options: Namespace) -> int:
     from finetune.evaluation.judge_file import judge_file
 
-    stated = [str(file) for file in options.judge if "=" in str(file) and not file.exists()]
+    stated = [one for one in options.judge if "=" in one and not Path(one).exists()]
     for file in options.judge:
-        if str(file) not in stated:
-            print(judge_file(file, (*overrides(options), *stated)).in_words())
+        if file not in stated:
+            print(judge_file(Path(file), (*overrides(options), *stated)).in_words())
     return 0
 
 
 def _model(options: Namespace) -> int:
+    from finetune.recipe.alone import evaluate_section
+
+    tasks = tuple(name.strip() for name in options.tasks.split(","))
+    section = evaluate_section(overrides(options), tasks=tasks)  # a mistake is told at once
+
     from rich.console import Console
 
     from finetune.evaluation.one_model import evaluate_model
-    from finetune.recipe.alone import evaluate_section
     from finetune.report.one_model import scores_table
 
-    tasks = tuple(name.strip() for name in options.tasks.split(","))
-    section = evaluate_section(overrides(options), tasks=tasks)
     file, scores = evaluate_model(options.model, section, options.runs)
     Console(highlight=False).print(scores_table(scores))
     print(file)
@@ -95,7 +96,7 @@ def _recipe(options: Namespace) -> int:
     from finetune.job import open_job
     from finetune.stages import run_stages, write_completions
 
-    job = open_job(options.recipe, overrides(options), options.runs)
+    job = open_job(Path(options.recipe), overrides(options), options.runs)
     if not options.generate_only:
         run_stages(job, [options.command], options.redo)
         return 0

@@ -98,6 +98,14 @@ def test_the_command_prints_scores_and_keeps_them(folder, own, tmp_path, monkeyp
     assert scores["toolkit"]["versions"]["torch"]
 
 
+def test_a_server_named_first_on_the_command_line_keeps_its_address(tmp_path, capsys):
+    server = "evaluate.servers.base={url: 'http://localhost:1', model: m, calls_at_one: 2}"
+    assert main(["evaluate", server, "--model", str(tmp_path), "--tasks", "humaneval"]) == 2
+    told = capsys.readouterr().err
+    assert "unknown key; did you mean `calls_at_once`" in told
+    assert "must match" not in told
+
+
 def test_a_folder_of_a_training_run_is_not_written_into(folder, own, tmp_path):
     (tmp_path / "runs" / "llama").mkdir(parents=True)
     (tmp_path / "runs" / "llama" / "stages.json").write_text("{}")
