@@ -117,16 +117,16 @@ def largest(a, b):
 
 def corrupt_what_is_written(monkeypatch, change):
     """Let `change` alter the saved weights before they are read again."""
-    complete = merging._complete_folder
+    complete = merging.complete_folder
 
-    def corrupted(folder, base):
-        complete(folder, base)
+    def corrupted(folder, *others):
+        complete(folder, *others)
         file = folder / "model.safetensors"
         weights = load_file(file)
         change(weights)
         save_file(weights, file, metadata={"format": "pt"})
 
-    monkeypatch.setattr(merging, "_complete_folder", corrupted)
+    monkeypatch.setattr(merging, "complete_folder", corrupted)
 
 
 def test_the_merge_on_disk_does_what_base_and_adapter_do(run):
@@ -235,7 +235,7 @@ def test_a_value_that_is_no_number_in_a_later_block_alone_is_refused(run, monkey
 
 
 def test_embeddings_that_lost_their_tie_are_refused(run, monkeypatch):
-    monkeypatch.setattr(merging, "_is_tied", lambda _: False)
+    monkeypatch.setattr("finetune.merging.folder.is_tied", lambda _: False)
     with pytest.raises(Refused, match="are tied"):
         merged(run)
     assert not run.merged.exists()
