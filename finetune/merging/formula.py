@@ -18,9 +18,10 @@ from finetune.run_folder import read_json
 
 PREFIX = "base_model.model."
 _SUFFIX = re.compile(
-    r"\.(lora_A|lora_B|lora_embedding_A|lora_embedding_B|lora_magnitude_vector"
-    r"|token_adapter\.trainable_tokens_delta)(\.weight)?$"
+    r"\.(lora_A|lora_B|lora_embedding_A|lora_embedding_B|lora_magnitude_vector|base_layer"
+    r"|token_adapter\.trainable_tokens_delta)(\.weight|\.bias)?$"
 )
+TOKENS = "token_adapter.trainable_tokens_delta"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +49,8 @@ def read_adapter(folder: Path) -> Adapter:
         if found is None:  # a module that was trained whole
             parts.setdefault(name, {})["whole"] = files.read(key)
         else:
-            module = name.removesuffix(found[0])
-            parts.setdefault(f"{module}.weight", {})[found[1]] = files.read(key)
+            changed = name.removesuffix(found[0]) + (".bias" if found[2] == ".bias" else ".weight")
+            parts.setdefault(changed, {})[found[1]] = files.read(key)
     return Adapter(parts=parts, config=read_json(folder / "adapter_config.json"))
 
 
@@ -60,12 +61,23 @@ def expected(name: str, base: Tensor, adapter: Adapter) -> Expected:
         return Expected(values=base, slack=0.0)
     if "whole" in parts:
         return Expected(values=parts["whole"], slack=0.0)
-    if "token_adapter.trainable_tokens_delta" in parts:
-        rows = parts["token_adapter.trainable_tokens_delta"].to(base.dtype)  # (t, d)
+    base = parts.get("base_layer", base)  # PEFT's copy of an embedding that has an adapter
+    if TOKENS in parts:
         values = base.clone()
-        values[trained_tokens(name, adapter.config)] = rows
+        values[trained_tokens(name, adapter.config)] = parts[TOKENS].to(base.dtype)  # (t, d)
         return Expected(values=values, slack=0.0)
+    if name.endswith(".bias"):
+        return _bias(name, base.double(), adapter)
     return _low_rank(name, base.double(), parts, adapter.config)
+
+
+def _bias(name: str, base: Tensor, adapter: Adapter) -> Expected:
+    """b + s c, where c is the bias of the second matrix of the layer's update."""
+    of_weight = name.removesuffix("bias") + "weight"
+    rank = adapter.parts[of_weight]["lora_A"].shape[0]
+    scale = scaling(of_weight, rank, adapter.config)
+    update = scale * adapter.parts[name]["lora_B"].double()  # (out,)
+    return Expected(values=base + update, slack=_slack(base.abs() + update.abs()))
 
 
 def _low_rank(
@@ -86,7 +98,12 @@ def _low_rank(
         factor = parts["lora_magnitude_vector"].double() / torch.linalg.norm(rows, dim=1)  # (out,)
         factor = factor[None, :] if turned else factor[:, None]
         values, size = values * factor, size * factor.abs()
-    return Expected(values=values, slack=8 * torch.finfo(torch.float32).eps * float(size.max()))
+    return Expected(values=values, slack=_slack(size))
+
+
+def _slack(size: Tensor) -> float:
+    """What rounding in fp32 may add up to where terms of `size` are added."""
+    return 8 * torch.finfo(torch.float32).eps * float(size.max())
 
 
 def scaling(name: str, rank: int, config: Mapping[str, Any]) -> float:

@@ -18,8 +18,13 @@ from finetune.errors import Refused
 from finetune.merging.folder import complete_folder, folder_problems, is_tied, stored_dtype
 from finetune.merging.formula import Adapter, read_adapter
 from finetune.merging.logit_proof import LogitProof, compare_logits, keep_logits
-from finetune.merging.sources import merge_sources, plain_weights
-from finetune.merging.tensor_proof import TensorProof, compare_tensors, refuse_unfit
+from finetune.merging.sources import changed_weights, plain_weights, unchanged_weights
+from finetune.merging.tensor_proof import (
+    TensorProof,
+    compare_tensors,
+    refuse_incomplete,
+    refuse_unfit,
+)
 from finetune.merging.tensors import SHARD, write_shards
 from finetune.models.adapters import load_adapter
 from finetune.models.load import load_model
@@ -125,7 +130,7 @@ def _out_of_4_bits(
     model = dequantised(in_4_bits())
     weights = plain_weights(model)
     shapes = [(name, weight.shape) for name, weight in weights.items()]
-    write_shards(merge_sources(weights, model), shapes, plain, torch.float32, shard)
+    write_shards(unchanged_weights(weights), shapes, plain, torch.float32, shard)
     shutil.copyfile(parts.plain / "config.json", plain / "config.json")
     return replace(parts, plain=plain, plain_dtype=torch.float32)
 
@@ -137,11 +142,16 @@ def _write(
     trust = parts.base.trust_remote_code
     model: Any = load_model(parts.plain, dtype=parts.plain_dtype, trust_remote_code=trust)
     weights = plain_weights(model)
-    adapted = load_adapter(model, parts.adapter) if parts.adapter else model
+    adapted, sources = model, unchanged_weights(weights)
+    if parts.adapter:
+        adapted = load_adapter(model, parts.adapter)
+        changed = changed_weights(weights, adapted)
+        refuse_incomplete(read_adapter(parts.adapter), changed)
+        sources = {**sources, **changed}
     if not (work / "logits").exists():
         keep_logits(adapted, blocks, work / "logits")
     shapes = [(name, weight.shape) for name, weight in weights.items()]
-    write_shards(merge_sources(weights, adapted), shapes, folder, parts.dtype, shard)
+    write_shards(sources, shapes, folder, parts.dtype, shard)
     complete_folder(folder, parts.base, model, parts.dtype)
     return list(weights)
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from finetune.errors import Refused
 from finetune.merging.as_stored import in_fp32
+from finetune.merging.tensors import Sources
 
 
 def plain_weights(model: Any) -> dict[str, Any]:
@@ -23,23 +24,28 @@ def plain_weights(model: Any) -> dict[str, Any]:
     return parameters | buffers
 
 
-def merge_sources(weights: dict[str, Any], adapted: Any) -> dict[str, Callable[[], Tensor]]:
-    """For each of the plain `weights`, how to make it with what is attached in `adapted`.
+def changed_weights(weights: dict[str, Any], adapted: Any) -> Sources:
+    """For those of the plain `weights` that something is attached to, how to make them with it.
 
     PEFT merges, in fp32; the weights in the model stay as they are.
     """
     names = {id(weight): name for name, weight in weights.items()}
-    sources = {name: _as_is(weight) for name, weight in weights.items()}
+    changed = {}
     for module in adapted.modules():
         if isinstance(module, ModulesToSaveWrapper):
             trained = module.modules_to_save[module.active_adapters[0]].parameters()
             pairs = zip(module.original_module.parameters(), trained, strict=True)
-            sources.update({names[id(base)]: _as_is(new) for base, new in pairs})
+            changed.update({names[id(base)]: _as_is(new) for base, new in pairs})
         elif isinstance(module, BaseTunerLayer):
             for key, parameter in module.get_base_layer().named_parameters():
                 if id(parameter) in names and _changes(module, key):
-                    sources[names[id(parameter)]] = _merging(module, key)
-    return sources
+                    changed[names[id(parameter)]] = _merging(module, key)
+    return changed
+
+
+def unchanged_weights(weights: dict[str, Any]) -> Sources:
+    """The plain `weights` as they are."""
+    return {name: _as_is(weight) for name, weight in weights.items()}
 
 
 def _as_is(weight: Any) -> Callable[[], Tensor]:

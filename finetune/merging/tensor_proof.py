@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,19 @@ def refuse_unfit(adapter: Adapter, base: Path) -> None:
         )
 
 
+def refuse_incomplete(adapter: Adapter, attached: Iterable[str]) -> None:
+    """Raise Refused where an adapter lacks a weight that its settings name.
+
+    PEFT fills such a one in, with an update that does nothing, and warns.
+    """
+    lost = [name for name in attached if name not in adapter.parts]
+    if lost:
+        raise Refused(
+            f"merge: the adapter has nothing for {', '.join(lost[:3])}, {len(lost)} in all, which "
+            "its settings name: its file lost a part; nothing was merged. Train again"
+        )
+
+
 def _unfit(adapter: Adapter, files: TensorFiles) -> Iterator[str]:
     for name, parts in adapter.parts.items():
         for part, tensor in parts.items():
@@ -89,7 +102,7 @@ def _unfit(adapter: Adapter, files: TensorFiles) -> Iterator[str]:
             yield f"the base has no {name}"
             continue
         shape, low_rank = files.shape(stored_name), {"lora_A", "lora_B"}
-        if low_rank & parts.keys():
+        if low_rank & parts.keys() and not name.endswith(".bias"):
             wanted = {*low_rank, *({"lora_magnitude_vector"} if adapter.config["use_dora"] else ())}
             missing = sorted(wanted - parts.keys())
             if missing:
