@@ -1,8 +1,8 @@
 """Merge, save, reload from disk, and prove that it is the unmerged model.
 
 Two checks, both on what was read back: each tensor against W + s B A (`tensor_proof`), and the
-logits of real text against base and adapter (`logit_proof`). One model is mapped at a time, and one
-shard of new weights held, so that what can be loaded as stored can be merged.
+logits of real text against base and adapter (`logit_proof`). Weights stay in their files but for
+those that compute, and one shard of new ones is held.
 """
 
 import shutil
@@ -15,6 +15,7 @@ import torch
 
 from finetune.base import BaseFacts
 from finetune.errors import Refused
+from finetune.merging.as_stored import leave_in_files
 from finetune.merging.folder import complete_folder, folder_problems, is_tied, stored_dtype
 from finetune.merging.formula import Adapter, read_adapter
 from finetune.merging.logit_proof import LogitProof, compare_logits, keep_logits
@@ -148,6 +149,7 @@ def _write(
         changed = changed_weights(weights, adapted)
         refuse_incomplete(read_adapter(parts.adapter), changed)
         sources = {**sources, **changed}
+    leave_in_files(weights, parts.plain)
     if not (work / "logits").exists():
         keep_logits(adapted, blocks, work / "logits")
     shapes = [(name, weight.shape) for name, weight in weights.items()]
@@ -163,7 +165,8 @@ def _compare(
     adapter = read_adapter(parts.adapter) if parts.adapter else Adapter(parts={}, config={})
     tensors = compare_tensors(parts.plain, adapter, folder, names, parts.dtype)
     trust = parts.base.trust_remote_code
-    model = load_model(folder, dtype=parts.dtype, trust_remote_code=trust)
+    model: Any = load_model(folder, dtype=parts.dtype, trust_remote_code=trust)
+    leave_in_files(plain_weights(model), folder)
     logits = compare_logits(model, blocks, work / "logits")
     problems, tolerance = folder_problems(folder, model), TOLERANCES[parts.dtype]
     if not logits.max_abs_difference <= tolerance:

@@ -8,7 +8,7 @@ from peft.utils.other import ModulesToSaveWrapper
 from torch import Tensor
 
 from finetune.errors import Refused
-from finetune.merging.as_stored import in_fp32
+from finetune.merging.as_stored import in_fp32, values_of
 from finetune.merging.tensors import Sources
 
 
@@ -49,7 +49,7 @@ def unchanged_weights(weights: dict[str, Any]) -> Sources:
 
 
 def _as_is(weight: Any) -> Callable[[], Tensor]:
-    return lambda: weight.detach()
+    return lambda: values_of(weight)
 
 
 def _changes(layer: Any, key: str) -> bool:
