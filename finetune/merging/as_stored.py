@@ -27,7 +27,7 @@ def leave_in_files(weights: Mapping[str, Any], folder: Path) -> None:
     for name, weight in weights.items():
         stored_name = files.stored_name(name)
         if stored_name is not None and isinstance(weight, torch.nn.Parameter):
-            weight.read_stored = partial(files.read, stored_name)  # type: ignore[attr-defined]
+            weight.read_stored = partial(files.read, stored_name)
             weight.data = torch.zeros((), dtype=weight.dtype).expand(weight.shape)
 
 

@@ -4,6 +4,7 @@ LoRA: W + s B A with s = alpha / r, or alpha / sqrt(r) where rank-stabilised (ar
 2312.03732). DoRA: each row of that, brought to the length that was trained (arXiv 2402.09353).
 """
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -103,7 +104,8 @@ def _low_rank(
 
 def _slack(size: Tensor) -> float:
     """What rounding in fp32 may add up to where terms of `size` are added."""
-    return 8 * torch.finfo(torch.float32).eps * float(size.max())
+    slack: float = 8 * torch.finfo(torch.float32).eps * float(size.max())
+    return slack
 
 
 def scaling(name: str, rank: int, config: Mapping[str, Any]) -> float:
@@ -112,7 +114,7 @@ def scaling(name: str, rank: int, config: Mapping[str, Any]) -> float:
     for pattern, own in (config.get("alpha_pattern") or {}).items():
         if re.fullmatch(rf"(.*\.)?{pattern}", module):
             alpha = own
-    return float(alpha / (rank**0.5 if config.get("use_rslora") else rank))
+    return float(alpha) / (math.sqrt(rank) if config.get("use_rslora") else rank)
 
 
 def trained_tokens(name: str, config: Mapping[str, Any]) -> list[int]:

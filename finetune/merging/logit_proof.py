@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from finetune.merging.as_stored import computing_in_fp32
+from finetune.merging.tensors import save_tensors
 from finetune.models.forward import collate
 from finetune.sequences import Block
 
@@ -32,7 +32,7 @@ def keep_logits(model: Any, blocks: Sequence[Block], folder: Path) -> None:
     folder.mkdir()
     with computing_in_fp32(model) as device:
         for index, block in enumerate(blocks):
-            save_file({"logits": _logits(model, block, device).cpu()}, _file(folder, index))
+            save_tensors({"logits": _logits(model, block, device).cpu()}, _file(folder, index))
 
 
 def compare_logits(model: Any, blocks: Sequence[Block], folder: Path) -> LogitProof:

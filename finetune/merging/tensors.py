@@ -5,13 +5,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from shutil import disk_usage
 
 import torch
 from huggingface_hub import split_torch_state_dict_into_shards
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from finetune.errors import Failed
 from finetune.run_folder import write_json
 
 SHARD = 5_000_000_000
@@ -54,6 +56,14 @@ class TensorFiles:
         return shape
 
 
+def save_tensors(values: Mapping[str, Tensor], file: Path) -> None:
+    """Write one safetensors file. Raises Failed where the disk takes no more."""
+    try:
+        save_file(dict(values), file, metadata={"format": "pt"})
+    except (OSError, SafetensorError) as error:
+        raise Failed(f"{file} could not be written: {error}; make room and run it again") from error
+
+
 def write_shards(
     sources: Sources,
     shapes: Iterable[tuple[str, torch.Size]],
@@ -61,12 +71,21 @@ def write_shards(
     dtype: torch.dtype,
     shard: int = SHARD,
 ) -> None:
-    """Write what `sources` make as `dtype`, holding one shard at a time, named as the Hub does."""
+    """Write what `sources` make as `dtype`, holding one shard at a time, named as the Hub does.
+
+    Raises Failed where the disk cannot hold it.
+    """
     planned = {name: torch.empty(shape, dtype=dtype, device="meta") for name, shape in shapes}
     plan = split_torch_state_dict_into_shards(planned, max_shard_size=shard)
+    needed, free = sum(tensor.nbytes for tensor in planned.values()), disk_usage(folder).free
+    if needed > free:
+        raise Failed(
+            f"{folder.parent}: the merge takes {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are "
+            "free; make room and run it again"
+        )
     for file, names in plan.filename_to_tensors.items():
         made = {name: sources[name]().to("cpu", dtype).contiguous() for name in names}
-        save_file(made, folder / file, metadata={"format": "pt"})
+        save_tensors(made, folder / file)
         del made
     if plan.is_sharded:
         index = {"metadata": plan.metadata, "weight_map": plan.tensor_to_filename}

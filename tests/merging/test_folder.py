@@ -4,6 +4,7 @@ import json
 
 import pytest
 from safetensors.torch import load_file
+from transformers import AutoTokenizer
 
 from finetune.errors import Refused
 from finetune.run_folder import read_json
@@ -54,3 +55,53 @@ def test_a_tokenizer_with_more_ids_than_the_embedding_has_rows_is_refused(run):
     file.write_text(json.dumps(parsed))
     with pytest.raises(Refused, match="301 ids, the embedding 300 rows"):
         merged(run)
+
+
+def test_the_config_names_no_path_and_no_quantisation(run):
+    config = read_json(run.base / "config.json")
+    config |= {"_name_or_path": str(run.base), "torch_dtype": "float32", "use_cache": False}
+    (run.base / "config.json").write_text(json.dumps(config))
+    merged(run)
+    found = read_json(run.merged / "config.json")
+    assert str(run.path.parent) not in json.dumps(found)
+    assert {"_name_or_path", "quantization_config", "torch_dtype"} & found.keys() == set()
+    assert found["dtype"] == "float32"
+    assert found["architectures"] == ["GPTBigCodeForCausalLM"]
+    assert found["vocab_size"] == 300
+
+
+def test_no_path_of_this_machine_is_in_any_json_of_the_folder(run):
+    merged(run)
+    for file in run.merged.glob("*.json"):
+        assert str(run.path.parent) not in file.read_text()
+
+
+def test_the_folder_holds_these_files_and_no_adapter(run):
+    merged(run)
+    tokenizer = {name for name in FILES if (run.base / name).is_file()}
+    weights = {"model.safetensors", "config.json", "generation_config.json"}
+    ours = {"merge.json", "README.md"}
+    assert {file.name for file in run.merged.iterdir()} == tokenizer | weights | ours
+
+
+def test_the_tokenizer_is_of_the_base_s_class_and_has_its_chat_template(run):
+    (run.base / "chat_template.jinja").write_text("{{ messages[0].content }}")
+    merged(run)
+    found, wanted = (AutoTokenizer.from_pretrained(one) for one in (run.merged, run.base))
+    assert type(found) is type(wanted)
+    assert found.chat_template == "{{ messages[0].content }}"
+
+
+def test_a_base_without_generation_settings_gets_its_model_s(run):
+    (run.base / "generation_config.json").unlink()
+    merged(run)
+    assert read_json(run.merged / "generation_config.json")["eos_token_id"] == 0
+
+
+def test_special_ids_that_the_embedding_has_no_row_for_are_refused(run):
+    for name in ("config.json", "generation_config.json"):
+        settings = {**read_json(run.base / name), "eos_token_id": 300}
+        (run.base / name).write_text(json.dumps(settings))
+    with pytest.raises(Refused, match=r"eos_token_id is 300, and the embedding has 300 rows"):
+        merged(run)
+    assert not run.merged.exists()
