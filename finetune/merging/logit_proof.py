@@ -32,7 +32,8 @@ def keep_logits(model: Any, blocks: Sequence[Block], folder: Path) -> None:
     folder.mkdir()
     with computing_in_fp32(model) as device:
         for index, block in enumerate(blocks):
-            save_tensors({"logits": _logits(model, block, device).cpu()}, _file(folder, index))
+            logits = _logits(model, block, device).cpu()
+            save_tensors({"logits": logits.detach}, {"logits": logits}, _file(folder, index))
 
 
 def compare_logits(model: Any, blocks: Sequence[Block], folder: Path) -> LogitProof:

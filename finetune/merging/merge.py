@@ -2,7 +2,7 @@
 
 Two checks, both on what was read back: each tensor against W + s B A (`tensor_proof`), and the
 logits of real text against base and adapter (`logit_proof`). Weights stay in their files but for
-those that compute, and one shard of new ones is held.
+those that compute or are written.
 """
 
 import shutil
@@ -130,8 +130,7 @@ def _out_of_4_bits(
     keep_logits(load_adapter(compute_in_fp32(in_4_bits()), parts.adapter), blocks, work / "logits")
     model = dequantised(in_4_bits())
     weights = plain_weights(model)
-    shapes = [(name, weight.shape) for name, weight in weights.items()]
-    write_shards(unchanged_weights(weights), shapes, plain, torch.float32, shard)
+    write_shards(unchanged_weights(weights), weights, plain, torch.float32, shard)
     shutil.copyfile(parts.plain / "config.json", plain / "config.json")
     return replace(parts, plain=plain, plain_dtype=torch.float32)
 
@@ -152,8 +151,7 @@ def _write(
     leave_in_files(weights, parts.plain)
     if not (work / "logits").exists():
         keep_logits(adapted, blocks, work / "logits")
-    shapes = [(name, weight.shape) for name, weight in weights.items()]
-    write_shards(sources, shapes, folder, parts.dtype, shard)
+    write_shards(sources, weights, folder, parts.dtype, shard)
     complete_folder(folder, parts.base, model, parts.dtype)
     return list(weights)
 

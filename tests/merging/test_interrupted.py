@@ -22,17 +22,17 @@ from finetune.merging import tensors
 from finetune.run_folder import RunFolder
 from tests.merging.made import merged
 
-written, save_file = [], tensors.save_file
+written, save_tensors = [], tensors.save_tensors
 
-def save(values, file, metadata):
-    save_file(values, file, metadata)
+def save(sources, planned, file):
+    save_tensors(sources, planned, file)
     written.extend([file] if file.name.startswith("model-") else [])
     if len(written) == 2 and sys.argv[2] == "kill":
         with file.open("r+b") as half:
             half.truncate(file.stat().st_size // 2)
         os.kill(os.getpid(), signal.SIGKILL)
 
-tensors.save_file = save
+tensors.save_tensors = save
 shard = {SHARD}
 if sys.argv[2] != "kill":
     shard = 10**6
