@@ -31,7 +31,8 @@ def complete_folder(folder: Path, base: BaseFacts, model: Any, dtype: torch.dtyp
     training changes the dropout, and a path of this machine belongs into no folder that travels.
     """
     assert base.folder is not None
-    model.generation_config.save_pretrained(folder)
+    if not (base.folder / "generation_config.json").is_file():
+        model.generation_config.save_pretrained(folder)
     for name in (*FILES, "generation_config.json", *LICENCE_FILES, "NOTICE"):
         if (base.folder / name).is_file():
             shutil.copyfile(base.folder / name, folder / name)
