@@ -1,26 +1,39 @@
-"""Merge, save, reload from disk, and compare with the unmerged model on real text."""
+"""Merge, save, reload from disk, and prove that it is the unmerged model.
 
-import json
+Two checks, both on what was read back: each tensor against W + s B A (`tensor_proof`), and the
+logits of real text against base and adapter (`logit_proof`). Weights stay in their files but for
+those that compute or are written.
+"""
+
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from finetune.base import BaseFacts
 from finetune.errors import Refused
-from finetune.licences import BASE_CARD, LICENCE_FILES, base_documentation
+from finetune.merging.as_stored import leave_in_files
+from finetune.merging.folder import complete_folder, folder_problems, is_tied, stored_dtype
+from finetune.merging.formula import Adapter, read_adapter
+from finetune.merging.logit_proof import LogitProof, compare_logits, keep_logits
+from finetune.merging.sources import changed_weights, plain_weights, unchanged_weights
+from finetune.merging.tensor_proof import (
+    TensorProof,
+    compare_tensors,
+    refuse_incomplete,
+    refuse_unfit,
+)
+from finetune.merging.tensors import SHARD, write_shards
 from finetune.models.adapters import load_adapter
-from finetune.models.forward import collate
-from finetune.models.load import DROPOUTS, best_device, load_model
+from finetune.models.load import load_model
 from finetune.models.quantised import compute_in_fp32, dequantised
 from finetune.models.tunable import DTYPES
-from finetune.run_folder import RunFolder, read_json, whole_folder, write_json
+from finetune.run_folder import RunFolder, whole_folder, write_json
 from finetune.sequences import Block
-from finetune.tokenizer import FILES, CodeTokenizer, prove
+from finetune.tokenizer import prove
 
 TOLERANCES = {torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
 """Largest difference of a logit by the type that the merge is stored in.
@@ -43,6 +56,23 @@ class Proof:
     tied_embeddings: bool
     compared_tokens: int
     dtype: str
+    compared_tensors: int
+    adapted_tensors: int
+    max_tensor_error: float
+    """In units of what rounding to `dtype` may do: above 1 nothing is merged."""
+    shapes: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What is merged: a folder of plain weights, and an adapter on them, if any."""
+
+    base: BaseFacts
+    plain: Path
+    plain_dtype: torch.dtype
+    adapter: Path | None
+    dtype: torch.dtype
+    """Of the merge."""
 
 
 def merge(
@@ -51,126 +81,118 @@ def merge(
     method: str,
     blocks: Sequence[Block],
     precision: str = "bf16",
+    shard: int = SHARD,
 ) -> Proof:
     """Write merged/ with its proof. Raises Refused where the proof fails; nothing is left then.
 
     `method` and `precision` are the recipe's; the latter tells from which values QLoRA's 4 bits
-    were made.
+    were made. `shard`: bytes of a file at most.
     """
     assert base.folder is not None, "training has read the base from its folder"
-    dtype = torch.float32 if method == "full" else stored_dtype(base.folder)
     with whole_folder(run.merged) as folder:
-        model, before = _unmerged(run, base, method, DTYPES[precision], blocks)
-        if method != "full":
-            model = model.merge_and_unload(safe_merge=True)
-        model.to("cpu", dtype).save_pretrained(folder, max_shard_size="5GB")
-        _complete_folder(folder, base)
-        after_model = load_model(folder, trust_remote_code=base.trust_remote_code)
-        after = _logits(after_model, blocks)
-        proof = Proof(
-            method="none" if method == "full" else method,
-            max_abs_logit_difference=_largest_difference(before, after),
-            argmax_agreement=_agreement(before, after),
-            tolerance=TOLERANCES[dtype],
-            tied_embeddings=_is_tied(after_model),
-            compared_tokens=sum(one[..., 0].numel() for one in after),
-            dtype=str(dtype).removeprefix("torch."),
-        )
-        _refuse(proof, folder, after_model)
+        work = folder / ".working"
+        work.mkdir()
+        parts = _parts(run, base, method)
+        if parts.adapter:
+            refuse_unfit(read_adapter(parts.adapter), base.folder)
+        if method == "qlora":
+            parts = _out_of_4_bits(parts, work, DTYPES[precision], blocks, shard)
+        names = _write(parts, folder, work, blocks, shard)
+        tensors, logits, tied = _compare(parts, folder, work, blocks, names)
+        proof = _proof("none" if method == "full" else method, parts, tensors, logits, tied)
         prove(folder, trust_remote_code=base.trust_remote_code)
+        shutil.rmtree(work)
         write_json(folder / "merge.json", vars(proof))
     return proof
 
 
-def stored_dtype(folder: Path) -> torch.dtype:
-    """The dtype that a folder's config states for its weights; fp32 where it states none."""
-    config = read_json(folder / "config.json")
-    name = config.get("dtype") or config.get("torch_dtype") or "float32"
-    dtype: torch.dtype = getattr(torch, name)
-    return dtype
-
-
-def _unmerged(
-    run: RunFolder,
-    base: BaseFacts,
-    method: str,
-    trained: torch.dtype,
-    blocks: Sequence[Block],
-) -> tuple[Any, list[Tensor]]:
-    """What training made, from its own files, in a form that can be merged; and its logits."""
-    trust = base.trust_remote_code
+def _parts(run: RunFolder, base: BaseFacts, method: str) -> Parts:
+    assert base.folder is not None
     if method == "full":
-        model: Any = load_model(run.model, trust_remote_code=trust)
-        return model, _logits(model, blocks)
-    assert base.folder is not None
-    if method != "qlora":
-        plain = load_model(base.folder, trust_remote_code=trust)
-        adapted: Any = load_adapter(plain, run.adapter)
-        return adapted, _logits(adapted, blocks)
-    before = _logits(load_adapter(compute_in_fp32(_in_4_bits(base, trained)), run.adapter), blocks)
-    return load_adapter(dequantised(_in_4_bits(base, trained)), run.adapter), before
+        fp32 = torch.float32
+        return Parts(base=base, plain=run.model, plain_dtype=fp32, adapter=None, dtype=fp32)
+    dtype = stored_dtype(base.folder)
+    return Parts(base=base, plain=base.folder, plain_dtype=dtype, adapter=run.adapter, dtype=dtype)
 
 
-def _in_4_bits(base: BaseFacts, dtype: torch.dtype) -> Any:
-    assert base.folder is not None
-    trust = base.trust_remote_code
-    return load_model(base.folder, dtype=dtype, quantised=True, trust_remote_code=trust)
+def _out_of_4_bits(
+    parts: Parts, work: Path, dtype: torch.dtype, blocks: Sequence[Block], shard: int
+) -> Parts:
+    """Keep the logits of the 4-bit base with its adapter, and write that base's values as fp32."""
+    assert parts.adapter is not None
+    trust = parts.base.trust_remote_code
+    plain = work / "plain"
+    plain.mkdir()
+
+    def in_4_bits() -> Any:
+        return load_model(parts.plain, dtype=dtype, quantised=True, trust_remote_code=trust)
+
+    keep_logits(load_adapter(compute_in_fp32(in_4_bits()), parts.adapter), blocks, work / "logits")
+    model = dequantised(in_4_bits())
+    weights = plain_weights(model)
+    write_shards(unchanged_weights(weights), weights, plain, torch.float32, shard)
+    shutil.copyfile(parts.plain / "config.json", plain / "config.json")
+    return replace(parts, plain=plain, plain_dtype=torch.float32)
 
 
-def _complete_folder(folder: Path, base: BaseFacts) -> None:
-    """What the base brings beside its weights: tokenizer, licence papers, dropout, `use_cache`."""
-    assert base.folder is not None
-    for name in (*FILES, "generation_config.json", *LICENCE_FILES, "NOTICE"):
-        if (base.folder / name).is_file():
-            shutil.copyfile(base.folder / name, folder / name)
-    documentation = base_documentation(base.folder)
-    if documentation:
-        (folder / BASE_CARD).write_text(documentation, encoding="utf-8")
-    config, of_base = read_json(folder / "config.json"), read_json(base.folder / "config.json")
-    for name in DROPOUTS:
-        if name in of_base:
-            config[name] = of_base[name]
-    write_json(folder / "config.json", {**config, "use_cache": True})
-    metadata = {"license": base.licence, "base_model": base.model_id}
-    lines = "".join(f"{key}: {json.dumps(value)}\n" for key, value in metadata.items() if value)
-    (folder / "README.md").write_text(f"---\n{lines}---\n", encoding="utf-8")
+def _write(
+    parts: Parts, folder: Path, work: Path, blocks: Sequence[Block], shard: int
+) -> list[str]:
+    """Keep the unmerged model's logits, and write the merge. Returns the names of its tensors."""
+    trust = parts.base.trust_remote_code
+    model: Any = load_model(parts.plain, dtype=parts.plain_dtype, trust_remote_code=trust)
+    weights = plain_weights(model)
+    adapted, sources = model, unchanged_weights(weights)
+    if parts.adapter:
+        adapted = load_adapter(model, parts.adapter)
+        changed = changed_weights(weights, adapted)
+        refuse_incomplete(read_adapter(parts.adapter), changed)
+        sources = {**sources, **changed}
+    leave_in_files(weights, parts.plain)
+    if not (work / "logits").exists():
+        keep_logits(adapted, blocks, work / "logits")
+    write_shards(sources, weights, folder, parts.dtype, shard)
+    complete_folder(folder, parts.base, model, parts.dtype)
+    return list(weights)
 
 
-@torch.inference_mode()
-def _logits(model: Any, blocks: Sequence[Block]) -> list[Tensor]:
-    model.to(best_device()).eval()
-    batches = [collate([block], best_device()) for block in blocks]
-    return [
-        model(
-            input_ids=batch["input_ids"], position_ids=batch["position_ids"], use_cache=False
-        ).logits.cpu()
-        for batch in batches
-    ]  # each (1, L, V)
-
-
-def _largest_difference(before: list[Tensor], after: list[Tensor]) -> float:
-    differences = [(a - b).abs().max() for a, b in zip(before, after, strict=True)]
-    return float(torch.stack(differences).max())  # Python's max() would lose a NaN
-
-
-def _agreement(before: list[Tensor], after: list[Tensor]) -> float:
-    same = [(a.argmax(-1) == b.argmax(-1)).float() for a, b in zip(before, after, strict=True)]
-    return float(torch.cat([one.flatten() for one in same]).mean())
-
-
-def _is_tied(model: Any) -> bool:
-    head, embedding = model.get_output_embeddings(), model.get_input_embeddings()
-    return head is not None and head.weight.data_ptr() == embedding.weight.data_ptr()
-
-
-def _refuse(proof: Proof, folder: Path, model: Any) -> None:
-    if not proof.max_abs_logit_difference <= proof.tolerance:
-        raise Refused(
-            f"merge: logits differ by {proof.max_abs_logit_difference:.3g} from the unmerged "
-            f"model's, more than {proof.tolerance:.0e}; nothing was merged"
+def _compare(
+    parts: Parts, folder: Path, work: Path, blocks: Sequence[Block], names: list[str]
+) -> tuple[TensorProof, LogitProof, bool]:
+    """Both checks on what is on disk. Raises Refused with everything that they find."""
+    adapter = read_adapter(parts.adapter) if parts.adapter else Adapter(parts={}, config={})
+    tensors = compare_tensors(parts.plain, adapter, folder, names, parts.dtype)
+    trust = parts.base.trust_remote_code
+    model: Any = load_model(folder, dtype=parts.dtype, trust_remote_code=trust)
+    leave_in_files(plain_weights(model), folder)
+    logits = compare_logits(model, blocks, work / "logits")
+    problems, tolerance = folder_problems(folder, model), TOLERANCES[parts.dtype]
+    if not logits.max_abs_difference <= tolerance:
+        problems.append(
+            f"logits differ by {logits.max_abs_difference:.3g} from the unmerged model's, more "
+            f"than {tolerance:.0e}"
         )
-    if model.config.tie_word_embeddings and not proof.tied_embeddings:
-        raise Refused("merge: the embeddings of the base are tied, those of the merge are not")
-    rows, ids = model.get_input_embeddings().weight.shape[0], CodeTokenizer(folder).size
-    if ids > rows:
-        raise Refused(f"merge: the tokenizer has {ids} ids, the embedding {rows} rows")
+    problems += tensors.problems[:3]
+    if len(tensors.problems) > 3:
+        problems.append(f"{len(tensors.problems) - 3} more tensors are wrong")
+    if problems:
+        raise Refused(f"merge: {'; '.join(problems)}; nothing was merged")
+    return tensors, logits, is_tied(model)
+
+
+def _proof(
+    method: str, parts: Parts, tensors: TensorProof, logits: LogitProof, tied: bool
+) -> Proof:
+    return Proof(
+        method=method,
+        max_abs_logit_difference=logits.max_abs_difference,
+        argmax_agreement=logits.argmax_agreement,
+        tolerance=TOLERANCES[parts.dtype],
+        tied_embeddings=tied,
+        compared_tokens=logits.tokens,
+        dtype=str(parts.dtype).removeprefix("torch."),
+        compared_tensors=tensors.compared,
+        adapted_tensors=tensors.adapted,
+        max_tensor_error=tensors.largest_error,
+        shapes=tensors.shapes,
+    )
