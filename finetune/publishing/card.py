@@ -23,6 +23,7 @@ from finetune.publishing.facts import ReleaseFacts
 from finetune.publishing.local_paths import mask
 from finetune.publishing.model_index import model_index_results
 from finetune.publishing.papers import has_notice
+from finetune.publishing.public import public_recipe
 from finetune.run_folder import RunFolder
 from finetune.templates import load_template
 
@@ -57,7 +58,6 @@ _BEGINNINGS = {
     "olora": "begun from an orthonormal part of each weight, OLoRA",
     "pissa": "begun from the principal part of each weight, PiSSA",
 }
-_PRIVATE = ("hub", "private")  # of the recipe's `publish`; no reader of the card needs them
 
 
 def render_card(run: RunFolder, facts: ReleaseFacts) -> str:
@@ -140,7 +140,7 @@ def _context(evidence: Evidence, facts: ReleaseFacts) -> dict[str, Any]:
         "at": tables.at,
         "shown": tables.shown,
         "as_json": lambda value: json.dumps(mask(value), ensure_ascii=False),
-        "recipe_text": _yaml(_public(evidence.recipe)),
+        "recipe_text": _yaml(public_recipe(evidence.recipe)),
         "openrail": facts.licence == OPENRAIL,
         "openrail_base": facts.base_licence == OPENRAIL,
         "licence_name": known_licences()[facts.licence].name,
@@ -192,12 +192,3 @@ def _languages(evidence: Evidence) -> str:
         for name, count in counts.items()
     ]
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
-
-
-def _public(recipe: dict[str, Any]) -> dict[str, Any]:
-    """The recipe without machine paths and without where and how visibly it was published."""
-    public: dict[str, Any] = mask(recipe)
-    if isinstance(public.get("publish"), dict):
-        kept = {key: value for key, value in public["publish"].items() if key not in _PRIVATE}
-        public["publish"] = kept
-    return public

@@ -10,20 +10,17 @@ from finetune.errors import UserError
 from finetune.licences import (
     BASE_CARD,
     OPENRAIL,
-    check_licence_id,
-    front_matter,
     has_use_restrictions,
     licence_of_folder,
 )
 from finetune.publishing import local_paths
 from finetune.publishing.artefacts import Artefact, entries, foreign, missing
+from finetune.publishing.card_check import validate_card
+from finetune.publishing.provenance import differences, stated_base_licence
 from finetune.publishing.tensors import not_finite, tensor_names
 from finetune.trace import BLOOM_FILE
 
-HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")
 _WEIGHTS = ".safetensors"
-LIBRARIES = ("transformers", "peft")
-RELATIONS = ("finetune", "adapter", "merge", "quantized")
 _PICKLE = re.compile(rb"\x80[\x02-\x05]|PK\x03\x04")  # a bare pickle, or torch's zip of pickles
 _VOCABULARY = ("vocab.json", "added_tokens.json", "merges.txt", "tokenizer.model")
 _TEXTS_OF_OTHERS = ("LICENSE", "NOTICE", BASE_CARD)
@@ -57,6 +54,7 @@ def findings_of(folder: Path, artefact: Artefact) -> list[str]:
         *_bad_proof(folder),
         *_bad_card(folder),
         *_bad_licence(folder),
+        *_not_as_made(folder),
     ]
 
 
@@ -141,24 +139,12 @@ def _bad_proof(folder: Path) -> list[str]:
 
 
 def _bad_card(folder: Path) -> list[str]:
-    if not _is_plain(folder / "README.md"):
+    file = folder / "README.md"
+    if not _is_plain(file):
         return ["README.md: missing; a release has a card"]
-    try:
-        card = front_matter(folder)
-        check_licence_id(str(card.get("license", "")))
-    except UserError as error:
-        return [f"README.md: {error}"]
-    findings = []
-    if card.get("library_name") not in LIBRARIES:
-        findings.append(f"README.md: `library_name` must be {' or '.join(LIBRARIES)}")
-    if card.get("pipeline_tag") != "text-generation":
-        findings.append("README.md: `pipeline_tag` must be text-generation")
-    base = card.get("base_model")
-    if base is not None and (not isinstance(base, str) or not HUB_ID.match(base) or ".." in base):
-        findings.append(f"README.md: `base_model` must be a Hub id, not {base}")
-    if (base is None) != (card.get("base_model_relation") not in RELATIONS):
-        findings.append("README.md: `base_model` and `base_model_relation` come together")
-    return findings
+    text = file.read_text(encoding="utf-8-sig", errors="replace")
+    found = validate_card(text, stated_base_licence(folder))
+    return [f"README.md: {finding}" for finding in found]
 
 
 def _bad_licence(folder: Path) -> list[str]:
@@ -172,6 +158,12 @@ def _bad_licence(folder: Path) -> list[str]:
     if licence == OPENRAIL and not has_use_restrictions(file.read_text(encoding="utf-8")):
         return ["LICENSE: does not hold Attachment A, which the licence asks to pass on (5.1)"]
     return []
+
+
+def _not_as_made(folder: Path) -> list[str]:
+    """A card may be edited by hand; weights that are not those of the run are none of its."""
+    plain = [name for name in entries(folder) if _is_plain(folder / name)]
+    return [text for text in differences(folder, plain) if not text.startswith("README.md: ")]
 
 
 def _json(file: Path) -> Any:

@@ -10,10 +10,11 @@ from finetune.licences import (
     licence_text,
     obligations,
 )
+from finetune.publishing.artefacts import PROVENANCE
 from finetune.publishing.facts import ReleaseFacts
 from finetune.run_folder import write_text
 
-PAPERS = ("README.md", "NOTICE", BASE_CARD, *LICENCE_FILES)
+PAPERS = ("README.md", "NOTICE", PROVENANCE, BASE_CARD, *LICENCE_FILES)
 """Names that a release writes itself, whatever the folder it is made from holds."""
 
 

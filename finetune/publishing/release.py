@@ -13,6 +13,7 @@ from finetune.publishing.checks import check_release
 from finetune.publishing.facts import ReleaseFacts
 from finetune.publishing.files import link_or_copy
 from finetune.publishing.papers import PAPERS, write_papers
+from finetune.publishing.provenance import write_provenance
 from finetune.run_folder import RunFolder, whole_folder, write_json, write_text
 from finetune.trace import BLOOM_FILE, write_bloom
 
@@ -44,6 +45,7 @@ def build_release(run: RunFolder, facts: ReleaseFacts) -> Path:
             if facts.has_training_index:
                 write_bloom(run.train_corpus, folder / BLOOM_FILE)
             write_text(folder / "README.md", render_card(run, facts))
+            write_provenance(folder, run, facts)
             check_release(folder, facts.artefact)
         except Exception:
             shutil.rmtree(folder)
