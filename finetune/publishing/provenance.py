@@ -74,8 +74,7 @@ def _data(run: RunFolder, evidence: Evidence) -> Any:
     """The manifest names every document by its own sha256, so its digest stands for all."""
     if not run.manifest.is_file():
         return ABSENT
-    documents = {split: count for split, count in _counts(evidence).items()}
-    return {"manifest_sha256": sha256_of(run.manifest), "documents": documents}
+    return {"manifest_sha256": sha256_of(run.manifest), "documents": _counts(evidence)}
 
 
 def _counts(evidence: Evidence) -> dict[str, int]:

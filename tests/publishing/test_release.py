@@ -25,6 +25,7 @@ def test_a_merged_release_holds_exactly_its_files(run, release):
         "config.json",
         "merge.json",
         "model.safetensors",
+        "provenance.json",
         "tokenizer.json",
         "tokenizer_config.json",
     ]
