@@ -16,13 +16,14 @@ from finetune.licences import (
 from finetune.publishing import local_paths
 from finetune.publishing.artefacts import Artefact, entries, foreign, missing
 from finetune.publishing.card_check import validate_card
+from finetune.publishing.keys import VOCABULARIES, kinds_of_keys
 from finetune.publishing.provenance import differences, stated_base_licence
 from finetune.publishing.tensors import not_finite, tensor_names
 from finetune.trace import BLOOM_FILE
 
 _WEIGHTS = ".safetensors"
 _PICKLE = re.compile(rb"\x80[\x02-\x05]|PK\x03\x04")  # a bare pickle, or torch's zip of pickles
-_VOCABULARY = ("vocab.json", "added_tokens.json", "merges.txt", "tokenizer.model")
+_BINARY = ("tokenizer.model", BLOOM_FILE.name)  # bits spell anything by chance
 _TEXTS_OF_OTHERS = ("LICENSE", "NOTICE", BASE_CARD)
 _SECRET = re.compile(
     r"\bhf_[A-Za-z0-9]{30,}|\bgh[pousr]_[A-Za-z0-9]{36}|\bAKIA[0-9A-Z]{16}\b"
@@ -95,12 +96,16 @@ def _bad_text(file: Path) -> list[str]:
         start = stream.read(4)
     if _PICKLE.match(start):
         return [f"{file.name}: a pickle or a zip under another name"]
-    if file.name in _VOCABULARY or file.name == BLOOM_FILE.name:  # bits spell anything by chance
+    if file.name in _BINARY:
         return []
     text = file.read_text(encoding="utf-8", errors="replace")
     findings = []
-    if _SECRET.search(text):
-        findings.append(f"{file.name}: holds what looks like a secret key or token")
+    kinds = kinds_of_keys(file, text) or (["token of a Hub"] if _SECRET.search(text) else [])
+    if kinds:
+        what = ", ".join(kinds)
+        findings.append(f"{file.name}: holds what looks like a secret key or token ({what})")
+    if file.name in VOCABULARIES:
+        return findings  # code knows `/usr/bin`
     if file.suffix == ".json":
         findings += _paths_in_json(file, text)
     elif file.name not in _TEXTS_OF_OTHERS:
