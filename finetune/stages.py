@@ -54,6 +54,7 @@ class Job:
         facts = base_facts(self.recipe.base, self.run)
         if facts.folder is None and isinstance(self.recipe.base, Pretrained):
             fetch(self.recipe.base)
+            refuse_problems(self.loaded, self.run)  # its files may state no licence, or another
             facts = base_facts(self.recipe.base, self.run)
         if facts.folder is None:
             raise UserError(f"base: {facts.description} has not been made yet; run it first")
@@ -277,6 +278,9 @@ def release(job: Job) -> None:
             repo=publish.repo,
             has_training_index=publish.training_index,
             summary=publish.summary,
+            gated_prompt=publish.gated_prompt,
+            merged_repo=publish.merged_repo,
+            benchmarks=publish.benchmarks or {},
         )
         folder = build_release(job.run, facts)
         files = sorted(path for path in folder.rglob("*") if path.is_file())

@@ -23,6 +23,7 @@ _PAPERS = (
     "README.md",
     "LICENSE",
     "NOTICE",  # Apache-2.0 4(d) and OpenRAIL 5.2c: notices of the base are passed on
+    "ATTRIBUTION.md",
     BASE_CARD,  # OpenRAIL 5.2b: so is its explanatory documentation
     ".eval_results/*.yaml",
     PROVENANCE,

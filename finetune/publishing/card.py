@@ -17,6 +17,8 @@ from finetune.licences import (
     use_restrictions,
 )
 from finetune.publishing import tables, task_tables
+from finetune.publishing.attribution import asks_for_attribution
+from finetune.publishing.card_check import HUB_ID
 from finetune.publishing.citations import citations
 from finetune.publishing.evidence import Evidence, read_evidence
 from finetune.publishing.facts import ReleaseFacts
@@ -60,6 +62,10 @@ _BEGINNINGS = {
 }
 
 
+_KINDS = {"merged": ("transformers", "finetune"), "adapter": ("peft", "adapter")}
+"""By artefact: the library that loads it, and what it is to its base."""
+
+
 def render_card(run: RunFolder, facts: ReleaseFacts) -> str:
     """README.md of a release: metadata, then prose and tables.
 
@@ -88,7 +94,8 @@ def _yaml(value: Any) -> str:
 
 def metadata(evidence: Evidence, facts: ReleaseFacts) -> dict[str, Any]:
     """The card's YAML: what the Hub reads."""
-    adapter = facts.artefact == "adapter"
+    library, relation = _KINDS.get(facts.artefact, ("gguf", "quantized"))
+    base_model = (relation == "quantized" and facts.merged_repo) or facts.base_model_id
     values: dict[str, Any] = {"license": facts.licence}
     if facts.licence == "other":  # the Hub then asks for a name and a link
         base = front_matter(facts.base_folder) if facts.base_folder else {}
@@ -96,20 +103,29 @@ def metadata(evidence: Evidence, facts: ReleaseFacts) -> dict[str, Any]:
             "license_name": str(base.get("license_name", "other")),
             "license_link": "LICENSE",
         }
-    if facts.base_model_id is not None:
-        relation = "adapter" if adapter else "finetune"
-        values |= {"base_model": facts.base_model_id, "base_model_relation": relation}
+    if base_model is not None:
+        values |= {"base_model": base_model, "base_model_relation": relation}
     values |= {
-        "library_name": "peft" if adapter else "transformers",
+        "library_name": library,
         "pipeline_tag": "text-generation",
         "language": ["code"],
         "tags": _tags(evidence),
     }
+    if datasets := _datasets(evidence.recipe):
+        values["datasets"] = datasets
+    if facts.gated_prompt:
+        values["extra_gated_prompt"] = facts.gated_prompt
     results = model_index_results(evidence.scores)
     if results:
         name = facts.repo.rpartition("/")[2]
         values["model-index"] = [{"name": name, "results": results}]
     return values
+
+
+def _datasets(recipe: dict[str, Any]) -> list[str]:
+    """Of those trained on, the ones that have a name on the Hub."""
+    named = [str(source.get("dataset")) for source in _trained_on(recipe)]
+    return list(dict.fromkeys(name for name in named if HUB_ID.fullmatch(name)))
 
 
 def _tags(evidence: Evidence) -> list[str]:
@@ -148,6 +164,7 @@ def _context(evidence: Evidence, facts: ReleaseFacts) -> dict[str, Any]:
         "obligations": obligations(facts.licence),
         "restrictions": use_restrictions(),
         "has_base_card": bool(base_documentation(facts.base_folder)),
+        "has_attribution": asks_for_attribution(evidence.corpus),
         "has_notice": has_notice(facts.base_folder),
         "citations": citations(facts.repo, facts.base_model_id),
     }

@@ -146,7 +146,7 @@ def _bad_results(card: dict[str, Any], text: str) -> Iterator[str]:
     from huggingface_hub import ModelCard
 
     try:
-        results = ModelCard(text).data.eval_results or []
+        results = getattr(ModelCard(text).data, "eval_results", None) or []
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         yield f"`model-index` cannot be read by huggingface_hub: {error}"
         return

@@ -16,6 +16,8 @@ from finetune.licences import (
 from finetune.publishing import local_paths
 from finetune.publishing.artefacts import Artefact, entries, foreign, missing
 from finetune.publishing.card_check import validate_card
+from finetune.publishing.eval_results import FOLDER as EVAL_RESULTS
+from finetune.publishing.eval_results import bad_eval_results
 from finetune.publishing.keys import VOCABULARIES, kinds_of_keys
 from finetune.publishing.provenance import differences, stated_base_licence
 from finetune.publishing.tensors import not_finite, tensor_names
@@ -55,6 +57,9 @@ def findings_of(folder: Path, artefact: Artefact) -> list[str]:
         *_bad_proof(folder),
         *_bad_card(folder),
         *_bad_licence(folder),
+        *chain.from_iterable(
+            bad_eval_results(file) for file in plain if file.parent.name == EVAL_RESULTS
+        ),
         *_not_as_made(folder),
     ]
 

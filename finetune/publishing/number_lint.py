@@ -10,7 +10,8 @@ The rules, all of them:
   its last written place. Two places at least are asked for, so that no 0.3 is held up by a 0.34.
 - Numbers that are no measurement are taken out first, by the very sentence that they stand in:
   the use restrictions and citations line by line, the names of licences, what a licence asks for,
-  the phrases of FIXED, and the publisher's own `publish.summary`. A number that somebody adds to
+  the phrases of FIXED, and the publisher's own `publish.summary` and
+  `publish.gated_prompt`. A number that somebody adds to
   those is found.
 """
 
@@ -95,8 +96,8 @@ def _numbers(text: str) -> Iterator[float]:
 
 def _counts(evidence: Evidence) -> Iterator[int]:
     corpus = evidence.corpus
-    for counter in (corpus.files, corpus.characters, corpus.licences, corpus.drops or {}):
-        yield from counter.values()
+    yield from (*corpus.files.values(), *corpus.characters.values(), *corpus.licences.values())
+    yield from (corpus.drops or {}).values()
     yield from (len(names) for names in corpus.repositories.values())
 
 
@@ -109,7 +110,8 @@ def _not_measured(facts: ReleaseFacts) -> tuple[set[str], list[str]]:
     asked = [obligations(one) for one in (facts.licence, facts.base_licence)]
     phrases = {*FIXED, *(licences[one].name for one in (facts.licence, facts.base_licence))}
     phrases |= {facts.repo, facts.repo.rpartition("/")[2], facts.base_description}
-    phrases |= {line.strip() for line in facts.summary.splitlines()}
+    own = f"{facts.summary}\n{facts.gated_prompt or ''}"
+    phrases |= {line.strip() for line in own.splitlines()}
     for one in asked:
         phrases |= {*one.must_include, *one.must_not_claim}
     return lines, sorted(phrases - {""}, key=len, reverse=True)

@@ -10,6 +10,8 @@ from finetune.licences import derivative_licence
 from finetune.publishing.artefacts import entries, foreign
 from finetune.publishing.card import render_card
 from finetune.publishing.checks import check_release, refuse
+from finetune.publishing.eval_results import write_eval_results
+from finetune.publishing.evidence import read_evidence
 from finetune.publishing.facts import ReleaseFacts
 from finetune.publishing.files import link_or_copy
 from finetune.publishing.number_lint import unsupported_numbers
@@ -42,7 +44,9 @@ def build_release(run: RunFolder, facts: ReleaseFacts) -> Path:
     with whole_folder(run.release) as folder:
         try:
             _copy(source, folder, facts)
-            write_papers(folder, facts)
+            evidence = read_evidence(run)
+            write_papers(folder, facts, evidence.corpus)
+            write_eval_results(folder, evidence, facts)
             if facts.has_training_index:
                 write_bloom(run.train_corpus, folder / BLOOM_FILE)
             write_text(folder / "README.md", _card(run, facts))
