@@ -217,3 +217,16 @@ def test_a_busy_hub_is_asked_again(hub, model, check, status):
     ran = check("--online")
     assert ran.code == 0, ran.err
     assert ran.waits.count(3.0) == 2
+
+
+def test_a_base_that_states_no_licence_stops_before_training(hub, model, tmp_path):
+    """What its files state is known only once they are fetched, after `prepare`."""
+    (model / "README.md").unlink()
+    hub.store.add_model(BASE, model)
+    assert command(tmp_path, hub, "prepare", "r.yaml").code == 0
+    ran = command(tmp_path, hub, "train", "r.yaml")
+    assert ran.code == 2
+    assert "r.yaml:2: base: acme/tiny states no licence, and a derivative needs one" in ran.err
+    assert "Write base: {model: ..., licence: ID}" in ran.err
+    assert not (tmp_path / "runs" / "tuned" / "checkpoints").exists()
+    assert not (tmp_path / "runs" / "tuned" / "log.jsonl").exists()

@@ -15,7 +15,7 @@ from finetune.errors import Refused
 from finetune.licences import BASE_CARD, LICENCE_FILES, base_documentation
 from finetune.models.adapters import load_adapter
 from finetune.models.forward import collate
-from finetune.models.load import DROPOUTS, best_device, load_model
+from finetune.models.load import DROPOUTS, SHARD_SIZE, best_device, load_model
 from finetune.models.quantised import compute_in_fp32, dequantised
 from finetune.models.tunable import DTYPES
 from finetune.run_folder import RunFolder, read_json, whole_folder, write_json
@@ -63,7 +63,7 @@ def merge(
         model, before = _unmerged(run, base, method, DTYPES[precision], blocks)
         if method != "full":
             model = model.merge_and_unload(safe_merge=True)
-        model.to("cpu", dtype).save_pretrained(folder, max_shard_size="5GB")
+        model.to("cpu", dtype).save_pretrained(folder, max_shard_size=SHARD_SIZE)
         _complete_folder(folder, base)
         after_model = load_model(folder, trust_remote_code=base.trust_remote_code)
         after = _logits(after_model, blocks)

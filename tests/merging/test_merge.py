@@ -298,3 +298,18 @@ def test_a_base_in_bf16_is_merged_in_bf16(run):
     assert (proof.dtype, proof.tolerance) == ("bfloat16", 5e-2)
     tensors = load_file(run.merged / "model.safetensors").values()
     assert {tensor.dtype for tensor in tensors} == {torch.bfloat16}
+
+
+def test_weights_above_the_limit_are_split_and_reload_equal(run, monkeypatch):
+    """The limit is 5 GB, an attribute so that a small model can show it."""
+    assert merging.SHARD_SIZE == "5GB"
+    whole = from_disk(RunFolder(run.path).base)
+    monkeypatch.setattr(merging, "SHARD_SIZE", "20KB")
+    proof = merged(run)
+    shards = sorted(run.merged.glob("model-*-of-*.safetensors"))
+    assert len(shards) > 1
+    assert not (run.merged / "model.safetensors").exists()
+    index = read_json(run.merged / "model.safetensors.index.json")["weight_map"]
+    assert {file.name for file in shards} == set(index.values())
+    assert proof.max_abs_logit_difference <= proof.tolerance
+    assert set(from_disk(run.merged).state_dict()) == set(whole.state_dict())

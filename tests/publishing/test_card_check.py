@@ -6,6 +6,8 @@ import pytest
 from huggingface_hub import ModelCard
 
 from finetune.publishing import build_release, render_card, validate_card
+from finetune.publishing.card import metadata
+from finetune.publishing.evidence import read_evidence
 
 QUANTIZED = """\
 ---
@@ -34,6 +36,27 @@ def test_the_card_of_a_model_tuned_in_full_is_valid(run, facts):
     recipe = run.recipe.read_text().replace("method: lora", "method: full")
     run.recipe.write_text(recipe)
     assert validate_card(render_card(run, facts), facts.base_licence) == []
+
+
+def test_a_quantised_release_names_the_plain_weights_or_else_the_base(run, facts):
+    quantised = replace(facts, artefact="gguf")
+    for more, base in ({}, facts.base_model_id), ({"merged_repo": "ann/plain"}, "ann/plain"):
+        data = metadata(read_evidence(run), replace(quantised, **more))
+        assert (data["base_model"], data["base_model_relation"]) == (base, "quantized")
+        assert data["library_name"] == "gguf"
+
+
+def test_what_to_agree_to_and_datasets_of_the_hub_stand_in_the_metadata(run, facts):
+    recipe = run.recipe.read_text()
+    source = "  - format: source_code\n    dataset: "
+    assert "  sources:\n" in recipe
+    more = f"  sources:\n{source}bigcode/the-stack-smol\n{source}/home/ann/rows\n"
+    run.recipe.write_text(recipe.replace("  sources:\n", more, 1))
+    text = render_card(run, replace(facts, gated_prompt="You are 18.\nAnd you read it."))
+    data = ModelCard(text).data.to_dict()
+    assert data["datasets"] == ["bigcode/the-stack-smol"]
+    assert data["extra_gated_prompt"] == "You are 18.\nAnd you read it."
+    assert validate_card(text, facts.base_licence) == []
 
 
 @pytest.mark.parametrize("library", ["gguf", "llama.cpp"])

@@ -32,7 +32,7 @@ def test_a_push_makes_a_private_repository_of_exactly_these_files(push, hub, pus
     assert hub.store.holds(REPO) == contents(pushable.release)
     assert repo.private
     assert (list(repo.branches), repo.tags) == (["main"], {"push-1": repo.main.sha})
-    assert "holds 8 files: 8 downloaded afresh and compared by sha256, 0 unchanged" in ran.out
+    assert "holds 9 files: 9 downloaded afresh and compared by sha256, 0 unchanged" in ran.out
 
 
 def test_a_second_push_of_the_same_release_sends_nothing(push, hub):
@@ -40,7 +40,7 @@ def test_a_second_push_of_the_same_release_sends_nothing(push, hub):
     hub.calls.reset()
     ran = push()
     assert ran.code == 0
-    assert "(push-1, private) already holds these 8 files" in ran.out
+    assert "(push-1, private) already holds these 9 files" in ran.out
     assert ran.out.endswith("by the Hub's own checksums: sent nothing\n")
     assert hub.calls.num(*SENDING) == 0
     assert hub.calls.num("tree") == 1, "else this test looks at nothing"
@@ -52,7 +52,7 @@ def test_of_a_changed_release_what_changed_is_sent(push, hub, pushable):
     hub.calls.reset()
     ran = push()
     assert "push-2" in ran.out
-    assert "1 downloaded afresh and compared by sha256, 7 unchanged" in ran.out
+    assert "1 downloaded afresh and compared by sha256, 8 unchanged" in ran.out
     assert (hub.calls.num("put"), hub.calls.num("head")) == (0, 1)
     assert hub.store.holds(REPO) == contents(pushable.release)
 
@@ -181,7 +181,7 @@ def test_a_dry_run_tells_every_file_and_touches_nothing(push, hub, pushable, tmp
         file = pushable.release / name
         words = ["new", name, f"{file.stat().st_size:,}", sha256_of(file)]
         assert line.split() == words
-    assert "8 to send" in lines[-1]
+    assert "9 to send" in lines[-1]
     assert all(address.startswith("GET") for _, address in hub.calls.seen)
     assert hub.store.repos == {}
     assert {*pushable.path.rglob("*")} - {*before} <= {pushable.path / ".run.lock"}
@@ -200,7 +200,7 @@ def test_a_dry_run_tells_what_would_change(push, hub, pushable):
     assert kinds[1:3] == [["changed", "README.md"], ["changed", "provenance.json"]]
     assert kinds[-1] == ["deleted", "demo.txt"]
     assert "3 to send" in lines[-1]
-    assert "6 unchanged, 1 to delete; a dry run: nothing was sent" in lines[-1]
+    assert "7 unchanged, 1 to delete; a dry run: nothing was sent" in lines[-1]
 
 
 def test_a_run_whose_gate_failed_is_not_pushed(tmp_path, model_folder, release, hub):

@@ -20,6 +20,7 @@ def carried(licence):
 def test_a_merged_release_holds_exactly_its_files(run, release):
     assert release == run.release
     assert entries(release) == [
+        "ATTRIBUTION.md",
         "LICENSE",
         "README.md",
         "config.json",
