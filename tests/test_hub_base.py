@@ -223,8 +223,13 @@ def test_a_base_that_states_no_licence_stops_before_training(hub, model, tmp_pat
     """What its files state is known only once they are fetched, after `prepare`."""
     (model / "README.md").unlink()
     hub.store.add_model(BASE, model)
-    assert command(tmp_path, hub, "prepare", "r.yaml").code == 0
-    ran = command(tmp_path, hub, "train", "r.yaml")
+    for name in "bcdefgh":
+        (tmp_path / "src" / f"{name}.py").write_text(
+            f"def {name}(x):\n    return x + '{name * 9}'\n"
+        )
+    ran = command(tmp_path, hub, "prepare", "r.yaml", "data.holdout=0.3")
+    assert ran.code == 0, ran.err
+    ran = command(tmp_path, hub, "train", "r.yaml", "data.holdout=0.3")
     assert ran.code == 2
     assert "r.yaml:2: base: acme/tiny states no licence, and a derivative needs one" in ran.err
     assert "Write base: {model: ..., licence: ID}" in ran.err

@@ -95,7 +95,17 @@ def _accelerator(recipe: Recipe, run: RunFolder) -> Any:
     with accelerator.local_main_process_first():  # each machine has a cache of its own
         if isinstance(recipe.base, Pretrained) and base_facts(recipe.base, run).folder is None:
             fetch(recipe.base)
+            _refuse_unlicensed(base_facts(recipe.base, run))
     return accelerator
+
+
+def _refuse_unlicensed(facts: BaseFacts) -> None:
+    """Of a base that a bare launcher fetched, the licence is known only now."""
+    if facts.licence is None:
+        raise UserError(
+            f"base: {facts.description} states no licence, and a derivative needs one: which is "
+            "it? Write base: {model: ..., licence: ID}"
+        )
 
 
 def _facts(recipe: Recipe, trainer: Any) -> dict[str, Any]:
