@@ -81,6 +81,7 @@ def known_numbers(run: RunFolder) -> set[float]:
     texts = [json.dumps(evidence.last_step)]
     texts += [_text(file) for file in (run.recipe, run.scores, run.merge_proof, run.stages)]
     texts += [_text(run.corpus_summary), *(evidence.corpus.drops or {})]
+    texts += [name for _, name in (*evidence.corpus.files, *evidence.corpus.licences)]
     numbers = {value for text in texts for value in _numbers(text)}
     return numbers | {float(count) for count in _counts(evidence)}
 
@@ -110,6 +111,7 @@ def _not_measured(facts: ReleaseFacts) -> tuple[set[str], list[str]]:
     asked = [obligations(one) for one in (facts.licence, facts.base_licence)]
     phrases = {*FIXED, *(licences[one].name for one in (facts.licence, facts.base_licence))}
     phrases |= {facts.repo, facts.repo.rpartition("/")[2], facts.base_description}
+    phrases |= {facts.base_model_id or "", facts.merged_repo or ""}
     own = f"{facts.summary}\n{facts.gated_prompt or ''}"
     phrases |= {line.strip() for line in own.splitlines()}
     for one in asked:

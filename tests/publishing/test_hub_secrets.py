@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 
 from finetune.errors import UserError
 from finetune.publishing import build_release
+from finetune.report import write_report
 from tests.conftest import ROOT
 from tests.hub.faults import CUT, NONE, Fault
 from tests.publishing.pushed import REPO, TOKEN, client_environment
@@ -129,6 +130,15 @@ def test_the_token_is_in_no_file_and_no_output(push, hub, tmp_path, monkeypatch)
     for text in (TOKEN, "signature=secret"):
         assert text not in ran.out + ran.err + again.out + again.err
     assert files_with(TOKEN, tmp_path) == []
+
+
+def test_the_token_of_the_environment_is_in_no_file_of_a_release_or_report(run, facts, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    folder = build_release(run, facts)
+    write_report(run)
+    assert {"provenance.json", "README.md"} <= {file.name for file in folder.iterdir()}
+    assert run.report.stat().st_size > 1000
+    assert files_with(TOKEN, run.path) == []
 
 
 def test_the_token_is_in_no_command_line(tmp_path, hub, pushable):
