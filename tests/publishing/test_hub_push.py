@@ -216,3 +216,34 @@ def test_card_metadata_that_the_hub_refuses_is_told(push, hub):
     ran = push()
     assert ran.code == 1
     assert "committing to finetune-staging: the Hub answers 400 (license must be one" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "finding"),
+    [
+        ("license: bigcode-openrail-m", "license: bigscience-openrail-m", "paragraph 5.1 asks it"),
+        ("license: bigcode-openrail-m", "license: apache-2.0", "paragraph 5.1 asks it"),
+        ("license: bigcode-openrail-m\n", "", "`license` is missing"),
+        ("base_model: bigcode/starcoderbase-1b", "base_model: ./base", "must be a Hub id"),
+    ],
+)
+@pytest.mark.parametrize("options", [[], ["--dry-run"]], ids=["push", "dry run"])
+def test_a_card_that_was_edited_by_hand_into_a_faulty_one_is_not_sent(
+    push, hub, pushable, old, new, finding, options
+):
+    card = pushable.release / "README.md"
+    assert old in card.read_text()
+    card.write_text(card.read_text().replace(old, new, 1))
+    ran = push(*options)
+    assert ran.code == 2
+    assert "README.md: " in ran.err
+    assert finding in ran.err
+    assert hub.calls.seen == []
+
+
+def test_weights_that_are_not_those_of_the_release_are_not_sent(push, hub, pushable):
+    save_file({"w": np.ones(3, np.float32)}, pushable.release / "model.safetensors")
+    ran = push()
+    assert ran.code == 2
+    assert "model.safetensors: its bytes are not those that provenance.json states" in ran.err
+    assert hub.calls.seen == []
