@@ -40,6 +40,7 @@ class Job:
         facts = base_facts(self.recipe.base, self.run)
         if facts.folder is None and isinstance(self.recipe.base, Pretrained):
             fetch(self.recipe.base)
+            refuse_problems(self.loaded, self.run)  # its files may state no licence, or another
             facts = base_facts(self.recipe.base, self.run)
         if facts.folder is None:
             raise UserError(f"base: {facts.description} has not been made yet; run it first")

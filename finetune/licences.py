@@ -164,7 +164,11 @@ def front_matter(folder: Path) -> dict[str, Any]:
     Raises UserError where it is there but cannot be read.
     """
     readme = folder / "README.md"
-    block = split_card(readme)[0]
+    return card_metadata(split_card(readme)[0], str(readme))
+
+
+def card_metadata(block: str, where: str) -> dict[str, Any]:
+    """The values of a card's YAML block. Raises UserError, naming `where`, for what is no YAML."""
     if not block.strip():
         return {}
     from ruamel.yaml import YAML  # here, because most callers never read a card
@@ -173,7 +177,7 @@ def front_matter(folder: Path) -> dict[str, Any]:
     try:
         values = YAML(typ="safe", pure=True).load(block)
     except YAMLError as error:
-        raise UserError(f"{readme}: its metadata is not valid YAML; mend it: {error}") from error
+        raise UserError(f"{where}: its metadata is not valid YAML; mend it: {error}") from error
     return {str(key): value for key, value in values.items()} if isinstance(values, dict) else {}
 
 
@@ -181,7 +185,11 @@ def split_card(file: Path) -> tuple[str, str]:
     """The metadata and the body of a card; both empty where there is no such file."""
     if not file.is_file():
         return "", ""
-    text = file.read_text(encoding="utf-8-sig", errors="replace")
+    return split_card_text(file.read_text(encoding="utf-8-sig", errors="replace"))
+
+
+def split_card_text(text: str) -> tuple[str, str]:
+    """The metadata and the body of a card's text."""
     block = re.match(r"\s*---[ \t]*\n(.*?\n)?---[ \t]*(?:\n|\Z)", text, re.DOTALL)
     return (block[1] or "", text[block.end() :]) if block else ("", text)
 

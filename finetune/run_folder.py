@@ -17,6 +17,7 @@ runs/NAME/
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -227,6 +228,9 @@ def digest_of(value: Any) -> str:
     canonical = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.blake2b(canonical.encode(), digest_size=8).hexdigest()
 
+
+HEX_DIGEST = re.compile(r"[0-9a-f]{16}|[0-9a-f]{40}|[0-9a-f]{64}")
+"""What `digest_of`, git and sha256 come to."""
 
 _HELD: set[IO[str]] = set()
 """Files of the locks that this process holds."""

@@ -239,6 +239,9 @@ def release(job: Job) -> None:
             repo=publish.repo,
             has_training_index=publish.training_index,
             summary=publish.summary,
+            gated_prompt=publish.gated_prompt,
+            merged_repo=publish.merged_repo,
+            benchmarks=publish.benchmarks or {},
         )
         folder = build_release(job.run, facts)
         files = sorted(path for path in folder.rglob("*") if path.is_file())

@@ -35,7 +35,8 @@ def toolkit() -> dict[str, Any]:
     """Our version and git commit, Python's and the libraries' versions, the platform."""
     return {
         "version": finetune.__version__,
-        "git_commit": _git_commit(),
+        "git_commit": _git("rev-parse", "HEAD"),
+        "git_dirty": _is_dirty(),
         "versions": {
             "python": platform.python_version(),
             **{name: found for name in LIBRARIES if (found := _version(name))},
@@ -51,12 +52,17 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _git_commit() -> str | None:
-    """The commit of the checkout that the package lies in; None for an installed wheel."""
+def _is_dirty() -> bool | None:
+    """Whether a file that git follows differs from the commit; None for an installed wheel."""
+    changed = _git("status", "--porcelain", "--untracked-files=no")
+    return None if changed is None else changed != ""
+
+
+def _git(*arguments: str) -> str | None:
+    """What git says of the checkout that the package lies in; None for an installed wheel."""
     folder = Path(finetune.__file__).parent.parent
     if not (folder / ".git").exists():
         return None
-    head = subprocess.run(
-        ["git", "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
-    return head.stdout.strip() or None
+    command = ["git", "-C", str(folder), *arguments]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    return told.stdout.strip() if told.returncode == 0 else None

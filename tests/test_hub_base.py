@@ -217,3 +217,21 @@ def test_a_busy_hub_is_asked_again(hub, model, check, status):
     ran = check("--online")
     assert ran.code == 0, ran.err
     assert ran.waits.count(3.0) == 2
+
+
+def test_a_base_that_states_no_licence_stops_before_training(hub, model, tmp_path):
+    """What its files state is known only once they are fetched, after `prepare`."""
+    (model / "README.md").unlink()
+    hub.store.add_model(BASE, model)
+    for name in "bcdefgh":
+        (tmp_path / "src" / f"{name}.py").write_text(
+            f"def {name}(x):\n    return x + '{name * 9}'\n"
+        )
+    ran = command(tmp_path, hub, "prepare", "r.yaml", "data.holdout=0.3")
+    assert ran.code == 0, ran.err
+    ran = command(tmp_path, hub, "train", "r.yaml", "data.holdout=0.3")
+    assert ran.code == 2
+    assert "r.yaml:2: base: acme/tiny states no licence, and a derivative needs one" in ran.err
+    assert "Write base: {model: ..., licence: ID}" in ran.err
+    assert not (tmp_path / "runs" / "tuned" / "checkpoints").exists()
+    assert not (tmp_path / "runs" / "tuned" / "log.jsonl").exists()

@@ -26,9 +26,9 @@ from finetune.merging.tensor_proof import (
     refuse_incomplete,
     refuse_unfit,
 )
-from finetune.merging.tensors import SHARD, write_shards
+from finetune.merging.tensors import write_shards
 from finetune.models.adapters import load_adapter
-from finetune.models.load import load_model
+from finetune.models.load import SHARD_SIZE, load_model
 from finetune.models.quantised import compute_in_fp32, dequantised
 from finetune.models.tunable import DTYPES
 from finetune.run_folder import RunFolder, whole_folder, write_json
@@ -81,7 +81,7 @@ def merge(
     method: str,
     blocks: Sequence[Block],
     precision: str = "bf16",
-    shard: int = SHARD,
+    shard: int | str = SHARD_SIZE,
 ) -> Proof:
     """Write merged/ with its proof. Raises Refused where the proof fails; nothing is left then.
 
@@ -116,7 +116,7 @@ def _parts(run: RunFolder, base: BaseFacts, method: str) -> Parts:
 
 
 def _out_of_4_bits(
-    parts: Parts, work: Path, dtype: torch.dtype, blocks: Sequence[Block], shard: int
+    parts: Parts, work: Path, dtype: torch.dtype, blocks: Sequence[Block], shard: int | str
 ) -> Parts:
     """Keep the logits of the 4-bit base with its adapter, and write that base's values as fp32."""
     assert parts.adapter is not None
@@ -136,7 +136,7 @@ def _out_of_4_bits(
 
 
 def _write(
-    parts: Parts, folder: Path, work: Path, blocks: Sequence[Block], shard: int
+    parts: Parts, folder: Path, work: Path, blocks: Sequence[Block], shard: int | str
 ) -> list[str]:
     """Keep the unmerged model's logits, and write the merge. Returns the names of its tensors."""
     trust = parts.base.trust_remote_code

@@ -14,10 +14,8 @@ from safetensors import safe_open
 from torch import Tensor
 
 from finetune.errors import Failed
+from finetune.models.load import SHARD_SIZE
 from finetune.run_folder import write_json
-
-SHARD = 5_000_000_000
-"""Bytes of one file at most. The library's own limit is ten times that."""
 
 _TYPES = {
     torch.float64: "F64",
@@ -101,7 +99,7 @@ def write_shards(
     weights: Mapping[str, Tensor],
     folder: Path,
     dtype: torch.dtype,
-    shard: int = SHARD,
+    shard: int | str = SHARD_SIZE,
 ) -> None:
     """Write what `sources` make, in files of `shard` bytes at most, named as the Hub does.
 

@@ -21,6 +21,10 @@ DROPOUTS = (
 """Names that configurations give to their dropout rates."""
 
 
+SHARD_SIZE = "5GB"
+"""Of weights on disk; transformers' own default is ten times that, too long for one connection."""
+
+
 def best_device() -> torch.device:
     """Where a single process measures: the first GPU, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")

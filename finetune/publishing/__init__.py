@@ -6,9 +6,11 @@
 
 from finetune.publishing.artefacts import Artefact
 from finetune.publishing.card import render_card
+from finetune.publishing.card_check import validate_card
 from finetune.publishing.checks import check_release
 from finetune.publishing.facts import ReleaseFacts
 from finetune.publishing.folder_hub import push_to_folder
+from finetune.publishing.provenance import verify
 from finetune.publishing.push import push_release
 from finetune.publishing.release import build_release
 
@@ -20,4 +22,6 @@ __all__ = [
     "push_release",
     "push_to_folder",
     "render_card",
+    "validate_card",
+    "verify",
 ]

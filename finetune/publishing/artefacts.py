@@ -13,6 +13,9 @@ from finetune.licences import BASE_CARD
 from finetune.tokenizer import FILES
 from finetune.trace import BLOOM_FILE
 
+PROVENANCE = "provenance.json"
+"""How the release was made, and the sha256 of each of its files."""
+
 Artefact = Literal["merged", "adapter"]
 
 _TOKENIZER = (*FILES, "chat_template.json", "additional_chat_templates/*.jinja")
@@ -20,8 +23,10 @@ _PAPERS = (
     "README.md",
     "LICENSE",
     "NOTICE",  # Apache-2.0 4(d) and OpenRAIL 5.2c: notices of the base are passed on
+    "ATTRIBUTION.md",
     BASE_CARD,  # OpenRAIL 5.2b: so is its explanatory documentation
     ".eval_results/*.yaml",
+    PROVENANCE,
     BLOOM_FILE.name,  # only where the recipe asks for it
 )
 ALLOWED: dict[Artefact, tuple[str, ...]] = {

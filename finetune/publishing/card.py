@@ -17,12 +17,15 @@ from finetune.licences import (
     use_restrictions,
 )
 from finetune.publishing import tables, task_tables
+from finetune.publishing.attribution import asks_for_attribution
+from finetune.publishing.card_check import HUB_ID
 from finetune.publishing.citations import citations
 from finetune.publishing.evidence import Evidence, read_evidence
 from finetune.publishing.facts import ReleaseFacts
 from finetune.publishing.local_paths import mask
 from finetune.publishing.model_index import model_index_results
 from finetune.publishing.papers import has_notice
+from finetune.publishing.public import public_recipe
 from finetune.run_folder import RunFolder
 from finetune.templates import load_template
 
@@ -57,7 +60,10 @@ _BEGINNINGS = {
     "olora": "begun from an orthonormal part of each weight, OLoRA",
     "pissa": "begun from the principal part of each weight, PiSSA",
 }
-_PRIVATE = ("hub", "private")  # of the recipe's `publish`; no reader of the card needs them
+
+
+_KINDS = {"merged": ("transformers", "finetune"), "adapter": ("peft", "adapter")}
+"""By artefact: the library that loads it, and what it is to its base."""
 
 
 def render_card(run: RunFolder, facts: ReleaseFacts) -> str:
@@ -88,7 +94,8 @@ def _yaml(value: Any) -> str:
 
 def metadata(evidence: Evidence, facts: ReleaseFacts) -> dict[str, Any]:
     """The card's YAML: what the Hub reads."""
-    adapter = facts.artefact == "adapter"
+    library, relation = _KINDS.get(facts.artefact, ("gguf", "quantized"))
+    base_model = (relation == "quantized" and facts.merged_repo) or facts.base_model_id
     values: dict[str, Any] = {"license": facts.licence}
     if facts.licence == "other":  # the Hub then asks for a name and a link
         base = front_matter(facts.base_folder) if facts.base_folder else {}
@@ -96,20 +103,29 @@ def metadata(evidence: Evidence, facts: ReleaseFacts) -> dict[str, Any]:
             "license_name": str(base.get("license_name", "other")),
             "license_link": "LICENSE",
         }
-    if facts.base_model_id is not None:
-        relation = "adapter" if adapter else "finetune"
-        values |= {"base_model": facts.base_model_id, "base_model_relation": relation}
+    if base_model is not None:
+        values |= {"base_model": base_model, "base_model_relation": relation}
     values |= {
-        "library_name": "peft" if adapter else "transformers",
+        "library_name": library,
         "pipeline_tag": "text-generation",
         "language": ["code"],
         "tags": _tags(evidence),
     }
+    if datasets := _datasets(evidence.recipe):
+        values["datasets"] = datasets
+    if facts.gated_prompt:
+        values["extra_gated_prompt"] = facts.gated_prompt
     results = model_index_results(evidence.scores)
     if results:
         name = facts.repo.rpartition("/")[2]
         values["model-index"] = [{"name": name, "results": results}]
     return values
+
+
+def _datasets(recipe: dict[str, Any]) -> list[str]:
+    """Of those trained on, the ones that have a name on the Hub."""
+    named = [str(source.get("dataset")) for source in _trained_on(recipe)]
+    return list(dict.fromkeys(name for name in named if HUB_ID.fullmatch(name)))
 
 
 def _tags(evidence: Evidence) -> list[str]:
@@ -140,7 +156,7 @@ def _context(evidence: Evidence, facts: ReleaseFacts) -> dict[str, Any]:
         "at": tables.at,
         "shown": tables.shown,
         "as_json": lambda value: json.dumps(mask(value), ensure_ascii=False),
-        "recipe_text": _yaml(_public(evidence.recipe)),
+        "recipe_text": _yaml(public_recipe(evidence.recipe)),
         "openrail": facts.licence == OPENRAIL,
         "openrail_base": facts.base_licence == OPENRAIL,
         "licence_name": known_licences()[facts.licence].name,
@@ -148,6 +164,7 @@ def _context(evidence: Evidence, facts: ReleaseFacts) -> dict[str, Any]:
         "obligations": obligations(facts.licence),
         "restrictions": use_restrictions(),
         "has_base_card": bool(base_documentation(facts.base_folder)),
+        "has_attribution": asks_for_attribution(evidence.corpus),
         "has_notice": has_notice(facts.base_folder),
         "citations": citations(facts.repo, facts.base_model_id),
     }
@@ -192,12 +209,3 @@ def _languages(evidence: Evidence) -> str:
         for name, count in counts.items()
     ]
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
-
-
-def _public(recipe: dict[str, Any]) -> dict[str, Any]:
-    """The recipe without machine paths and without where and how visibly it was published."""
-    public: dict[str, Any] = mask(recipe)
-    if isinstance(public.get("publish"), dict):
-        kept = {key: value for key, value in public["publish"].items() if key not in _PRIVATE}
-        public["publish"] = kept
-    return public

@@ -10,22 +10,22 @@ from finetune.errors import UserError
 from finetune.licences import (
     BASE_CARD,
     OPENRAIL,
-    check_licence_id,
-    front_matter,
     has_use_restrictions,
     licence_of_folder,
 )
 from finetune.publishing import local_paths
 from finetune.publishing.artefacts import Artefact, entries, foreign, missing
+from finetune.publishing.card_check import validate_card
+from finetune.publishing.eval_results import FOLDER as EVAL_RESULTS
+from finetune.publishing.eval_results import bad_eval_results
+from finetune.publishing.keys import VOCABULARIES, kinds_of_keys
+from finetune.publishing.provenance import differences, stated_base_licence
 from finetune.publishing.tensors import not_finite, tensor_names
 from finetune.trace import BLOOM_FILE
 
-HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")
 _WEIGHTS = ".safetensors"
-LIBRARIES = ("transformers", "peft")
-RELATIONS = ("finetune", "adapter", "merge", "quantized")
 _PICKLE = re.compile(rb"\x80[\x02-\x05]|PK\x03\x04")  # a bare pickle, or torch's zip of pickles
-_VOCABULARY = ("vocab.json", "added_tokens.json", "merges.txt", "tokenizer.model")
+_BINARY = ("tokenizer.model", BLOOM_FILE.name)  # bits spell anything by chance
 _TEXTS_OF_OTHERS = ("LICENSE", "NOTICE", BASE_CARD)
 _SECRET = re.compile(
     r"\bhf_[A-Za-z0-9]{30,}|\bgh[pousr]_[A-Za-z0-9]{36}|\bAKIA[0-9A-Z]{16}\b"
@@ -57,6 +57,10 @@ def findings_of(folder: Path, artefact: Artefact) -> list[str]:
         *_bad_proof(folder),
         *_bad_card(folder),
         *_bad_licence(folder),
+        *chain.from_iterable(
+            bad_eval_results(file) for file in plain if file.parent.name == EVAL_RESULTS
+        ),
+        *_not_as_made(folder),
     ]
 
 
@@ -97,12 +101,16 @@ def _bad_text(file: Path) -> list[str]:
         start = stream.read(4)
     if _PICKLE.match(start):
         return [f"{file.name}: a pickle or a zip under another name"]
-    if file.name in _VOCABULARY or file.name == BLOOM_FILE.name:  # bits spell anything by chance
+    if file.name in _BINARY:
         return []
     text = file.read_text(encoding="utf-8", errors="replace")
     findings = []
-    if _SECRET.search(text):
-        findings.append(f"{file.name}: holds what looks like a secret key or token")
+    kinds = kinds_of_keys(file, text) or (["token of a Hub"] if _SECRET.search(text) else [])
+    if kinds:
+        what = ", ".join(kinds)
+        findings.append(f"{file.name}: holds what looks like a secret key or token ({what})")
+    if file.name in VOCABULARIES:
+        return findings  # code knows `/usr/bin`
     if file.suffix == ".json":
         findings += _paths_in_json(file, text)
     elif file.name not in _TEXTS_OF_OTHERS:
@@ -141,24 +149,12 @@ def _bad_proof(folder: Path) -> list[str]:
 
 
 def _bad_card(folder: Path) -> list[str]:
-    if not _is_plain(folder / "README.md"):
+    file = folder / "README.md"
+    if not _is_plain(file):
         return ["README.md: missing; a release has a card"]
-    try:
-        card = front_matter(folder)
-        check_licence_id(str(card.get("license", "")))
-    except UserError as error:
-        return [f"README.md: {error}"]
-    findings = []
-    if card.get("library_name") not in LIBRARIES:
-        findings.append(f"README.md: `library_name` must be {' or '.join(LIBRARIES)}")
-    if card.get("pipeline_tag") != "text-generation":
-        findings.append("README.md: `pipeline_tag` must be text-generation")
-    base = card.get("base_model")
-    if base is not None and (not isinstance(base, str) or not HUB_ID.match(base) or ".." in base):
-        findings.append(f"README.md: `base_model` must be a Hub id, not {base}")
-    if (base is None) != (card.get("base_model_relation") not in RELATIONS):
-        findings.append("README.md: `base_model` and `base_model_relation` come together")
-    return findings
+    text = file.read_text(encoding="utf-8-sig", errors="replace")
+    found = validate_card(text, stated_base_licence(folder))
+    return [f"README.md: {finding}" for finding in found]
 
 
 def _bad_licence(folder: Path) -> list[str]:
@@ -172,6 +168,12 @@ def _bad_licence(folder: Path) -> list[str]:
     if licence == OPENRAIL and not has_use_restrictions(file.read_text(encoding="utf-8")):
         return ["LICENSE: does not hold Attachment A, which the licence asks to pass on (5.1)"]
     return []
+
+
+def _not_as_made(folder: Path) -> list[str]:
+    """A card may be edited by hand; weights that are not those of the run are none of its."""
+    plain = [name for name in entries(folder) if _is_plain(folder / name)]
+    return [text for text in differences(folder, plain) if not text.startswith("README.md: ")]
 
 
 def _json(file: Path) -> Any:

@@ -22,6 +22,8 @@ class Corpus:
     characters: Counter[tuple[str, str]] = field(default_factory=Counter)
     licences: Counter[tuple[str, str]] = field(default_factory=Counter)
     repositories: dict[str, set[str]] = field(default_factory=dict)
+    works: dict[str, set[str]] = field(default_factory=dict)
+    """Repositories or packages of the files trained on, by licence."""
     drops: Counter[str] | None = None
     """None where the run did not write the file."""
 
@@ -105,6 +107,8 @@ def _corpus(run: RunFolder) -> Corpus:
         corpus.files[split, language] += 1
         corpus.characters[split, language] += int(line.get("characters") or 0)
         corpus.licences[split, str(line.get("licence") or "not stated")] += 1
+        if split == "train" and line.get("licence"):
+            corpus.works.setdefault(str(line["licence"]), set()).add(str(line.get("repo")))
         corpus.repositories.setdefault(split, set()).add(str(line.get("repo")))
     if run.drops.is_file():
         corpus.drops = Counter(str(line.get("reason")) for line in _lines(run.drops))

@@ -1,9 +1,11 @@
 """What the caller knows about a release that no file of the run folder states."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from finetune.publishing.artefacts import Artefact
+from finetune.recipe.schema import Benchmark
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,3 +30,9 @@ class ReleaseFacts:
     """Whether a filter that tells what was trained on is shipped."""
     summary: str = ""
     """The publisher's own words for the top of the card."""
+    gated_prompt: str | None = None
+    """What somebody has to agree to before a download."""
+    merged_repo: str | None = None
+    """The repository of the plain weights, which a quantised release names as its base."""
+    benchmarks: Mapping[str, Benchmark] = field(default_factory=dict)
+    """Benchmarks of the Hub by the task whose score they list."""

@@ -10,19 +10,25 @@ from finetune.licences import (
     licence_text,
     obligations,
 )
+from finetune.publishing.artefacts import PROVENANCE
+from finetune.publishing.attribution import ATTRIBUTION, attribution
+from finetune.publishing.evidence import Corpus
 from finetune.publishing.facts import ReleaseFacts
 from finetune.run_folder import write_text
 
-PAPERS = ("README.md", "NOTICE", BASE_CARD, *LICENCE_FILES)
+PAPERS = ("README.md", "NOTICE", ATTRIBUTION, PROVENANCE, BASE_CARD, *LICENCE_FILES)
 """Names that a release writes itself, whatever the folder it is made from holds."""
 
 
-def write_papers(folder: Path, facts: ReleaseFacts) -> None:
-    """LICENSE, and NOTICE and BASE_CARD.md where the base has something to pass on.
+def write_papers(folder: Path, facts: ReleaseFacts, corpus: Corpus) -> None:
+    """LICENSE, ATTRIBUTION.md for the works of `corpus` that ask for it, and NOTICE and
+    BASE_CARD.md where the base has something to pass on.
 
     Raises UserError where no text of a licence is at hand.
     """
     write_text(folder / "LICENSE", _licence(facts))
+    if named := attribution(corpus):
+        write_text(folder / ATTRIBUTION, named)
     if has_notice(facts.base_folder):
         shutil.copyfile(f"{facts.base_folder}/NOTICE", folder / "NOTICE")
     documentation = base_documentation(facts.base_folder)

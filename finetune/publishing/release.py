@@ -9,10 +9,14 @@ from finetune.errors import UserError
 from finetune.licences import derivative_licence
 from finetune.publishing.artefacts import entries, foreign
 from finetune.publishing.card import render_card
-from finetune.publishing.checks import check_release
+from finetune.publishing.checks import check_release, refuse
+from finetune.publishing.eval_results import write_eval_results
+from finetune.publishing.evidence import read_evidence
 from finetune.publishing.facts import ReleaseFacts
 from finetune.publishing.files import link_or_copy
+from finetune.publishing.number_lint import unsupported_numbers
 from finetune.publishing.papers import PAPERS, write_papers
+from finetune.publishing.provenance import write_provenance
 from finetune.run_folder import RunFolder, whole_folder, write_json, write_text
 from finetune.trace import BLOOM_FILE, write_bloom
 
@@ -40,15 +44,25 @@ def build_release(run: RunFolder, facts: ReleaseFacts) -> Path:
     with whole_folder(run.release) as folder:
         try:
             _copy(source, folder, facts)
-            write_papers(folder, facts)
+            evidence = read_evidence(run)
+            write_papers(folder, facts, evidence.corpus)
+            write_eval_results(folder, evidence, facts)
             if facts.has_training_index:
                 write_bloom(run.train_corpus, folder / BLOOM_FILE)
-            write_text(folder / "README.md", render_card(run, facts))
+            write_text(folder / "README.md", _card(run, facts))
+            write_provenance(folder, run, facts)
             check_release(folder, facts.artefact)
         except Exception:
             shutil.rmtree(folder)
             raise
     return run.release
+
+
+def _card(run: RunFolder, facts: ReleaseFacts) -> str:
+    """The card, each of whose numbers stands in a file of the run."""
+    card = render_card(run, facts)
+    refuse([f"README.md: {one}" for one in unsupported_numbers(card, run, facts)])
+    return card
 
 
 def _copy(source: Path, folder: Path, facts: ReleaseFacts) -> None:

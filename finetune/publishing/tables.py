@@ -142,7 +142,12 @@ def versions(evidence: Evidence) -> str:
     return table(("Software", "Version"), [*own, *(evidence.toolkit.get("versions") or {}).items()])
 
 
-_OWN = {"version": "this toolkit", "git_commit": "its git commit", "platform": "platform"}
+_OWN = {
+    "version": "this toolkit",
+    "git_commit": "its git commit",
+    "git_dirty": "changed since that commit",
+    "platform": "platform",
+}
 
 
 def progress(evidence: Evidence) -> str:

@@ -233,6 +233,18 @@ class Train(BaseModel):
     """Where the log also goes; each needs its package."""
 
 
+class Benchmark(BaseModel):
+    """A benchmark of the Hub that a task's score is reported to."""
+
+    model_config = SECTION
+    dataset: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
+    """`owner/name` of a dataset that the Hub has registered as a benchmark."""
+    task: str
+    """The task's id in that dataset's eval.yaml."""
+    percent: bool = True
+    """Whether the benchmark counts from 0 to 100."""
+
+
 class Publish(BaseModel):
     """The release folder and where it goes."""
 
@@ -252,6 +264,13 @@ class Publish(BaseModel):
     private code too."""
     summary: str = ""
     """A sentence or two of your own for the top of the card."""
+    gated_prompt: str | None = None
+    """What somebody has to agree to before a download; the repository's own settings gate it."""
+    benchmarks: dict[str, Benchmark] | None = None
+    """By task of `evaluate.tasks`: where the Hub lists its score. Only you can see on the Hub which
+    datasets are registered as benchmarks, so none is guessed."""
+    merged_repo: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")] | None = None
+    """`owner/name` of the plain weights, which a quantised release names as its base."""
 
 
 class Recipe(BaseModel):

@@ -34,6 +34,7 @@ from finetune.training.checkpoint import complete_checkpoints
 from finetune.training.doctor import Doctor
 from finetune.training.engine import configure, make_accelerator
 from finetune.training.feed import Feed
+from finetune.training.hardware import gpu_energy, ran_on
 from finetune.training.launch import num_gpus, settle_device
 from finetune.training.together import from_main
 from finetune.training.validation import make_validation
@@ -59,10 +60,13 @@ def train(recipe: Recipe, run: RunFolder, *, despite_doctor: bool = False) -> No
         trainer = _make_trainer(facts, recipe, run, basis, accelerator, doctor if is_new else None)
         if accelerator.is_main_process:
             trainer.show = _make_show(recipe, run, trainer.plan.steps)
+        energy = gpu_energy(accelerator.device)
         trainer.run()
+        ran = ran_on(accelerator, energy)
         outcome.output = _save(recipe, run, trainer, accelerator)
         outcome.facts = {
             **_facts(recipe, trainer),
+            **ran,
             **tuning_facts(accelerator.unwrap_model(trainer.model)),
         }
         outcome.summary = _in_words(outcome.facts)
@@ -91,7 +95,17 @@ def _accelerator(recipe: Recipe, run: RunFolder) -> Any:
     with accelerator.local_main_process_first():  # each machine has a cache of its own
         if isinstance(recipe.base, Pretrained) and base_facts(recipe.base, run).folder is None:
             fetch(recipe.base)
+            _refuse_unlicensed(base_facts(recipe.base, run))
     return accelerator
+
+
+def _refuse_unlicensed(facts: BaseFacts) -> None:
+    """Of a base that a bare launcher fetched, the licence is known only now."""
+    if facts.licence is None:
+        raise UserError(
+            f"base: {facts.description} states no licence, and a derivative needs one: which is "
+            "it? Write base: {model: ..., licence: ID}"
+        )
 
 
 def _facts(recipe: Recipe, trainer: Any) -> dict[str, Any]:

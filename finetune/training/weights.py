@@ -11,6 +11,7 @@ from torch import Tensor
 
 from finetune.errors import Failed
 from finetune.models.adapters import plain_adapter
+from finetune.models.load import SHARD_SIZE
 
 
 def gather_trainable(model: Any, *, keep: bool, frozen: bool = False) -> dict[str, Tensor]:
@@ -62,7 +63,7 @@ def save_adapter(model: Any, weights: dict[str, Tensor], folder: Path) -> None:
 
 def save_model(model: Any, weights: dict[str, Tensor], folder: Path) -> None:
     """Write a Hugging Face model folder, and refuse weights that do not reload equal."""
-    model.save_pretrained(folder, state_dict=weights, max_shard_size="5GB")
+    model.save_pretrained(folder, state_dict=weights, max_shard_size=SHARD_SIZE)
     reloaded: dict[str, Tensor] = {}
     for shard in sorted(folder.glob("*.safetensors")):
         reloaded |= load_file(shard)

@@ -210,3 +210,30 @@ def test_problems_of_base_and_licence_and_sources_come_together(finetune, recipe
         "publish.licence",
         "data.sources.0",
     ]
+
+
+@pytest.mark.parametrize(
+    "stated", ["bigscience-openrail-m", "apache-2.0", "openrail", "other", "mit"]
+)
+def test_a_contradicting_licence_in_the_recipe_is_told_with_its_line(
+    finetune, recipe, model_folder, stated
+):
+    """By `check`, and by `run` before anything is read or trained."""
+    (model_folder / "README.md").write_text("---\nlicense: bigcode-openrail-m\n---\n")
+    replace(recipe, "hub: ./hub}", f"hub: ./hub, licence: {stated}}}")
+    line = len(recipe.read_text().rstrip().splitlines())
+    for command in ("check", "run"):
+        ran = finetune(command, "r.yaml")
+        assert ran.code == 2
+        said = " ".join(ran.err)
+        assert f"r.yaml:{line}: publish.licence: licence `{stated}` contradicts" in said
+        assert "Write `licence: bigcode-openrail-m`" in said
+    assert not (recipe.parent / "runs").exists()
+
+
+def test_a_name_that_reads_like_starcoder_is_warned_about(finetune, recipe):
+    ran = finetune("check", "r.yaml", "publish={repo: me/starcoder-mylib}")
+    assert ran.code == 0
+    assert any("paragraph 9" in line for line in ran.out)
+    ran = finetune("check", "r.yaml", "publish={repo: me/mylib}")
+    assert not any("paragraph 9" in line for line in ran.out)

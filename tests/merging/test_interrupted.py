@@ -10,6 +10,7 @@ import pytest
 
 from finetune.errors import Failed
 from finetune.merging import tensors
+from finetune.models import load
 from finetune.run_folder import read_json
 from tests.merging.made import merged
 
@@ -18,7 +19,7 @@ SHARD = 20_000
 MERGE = f"""
 import os, resource, signal, sys
 from pathlib import Path
-from finetune.merging import tensors
+from finetune.models import load
 from finetune.run_folder import RunFolder
 from tests.merging.made import merged
 
@@ -100,7 +101,7 @@ def test_a_merge_in_several_files_has_an_index_of_all_of_them(run):
 
 
 def test_a_file_holds_five_gigabytes_at_most():
-    assert tensors.SHARD == 5_000_000_000
+    assert load.SHARD_SIZE == "5GB"
 
 
 def _numbers(shape):

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from finetune.ledger import Ledger, basis_of
+from finetune.publishing.artefacts import PROVENANCE, entries
 from finetune.recipe import load_recipe
-from finetune.run_folder import RunFolder
+from finetune.run_folder import RunFolder, sha256_of
 from tests.conftest import ROOT
 
 TOKEN = "hf_" + "Kq7" * 11 + "z"
@@ -60,6 +61,17 @@ def make_run(folder: Path, release: Path, *, passed: bool = True) -> RunFolder:
         with ledger.recording(stage, basis_of(stage, recipe, inputs)) as outcome:
             outcome.output = "0"
     return run
+
+
+def restate(release: Path) -> None:
+    """Have provenance.json state the files as they are now, as if they had been made so."""
+    file = release / PROVENANCE
+    names = [name for name in entries(release) if name != PROVENANCE]
+    files = {
+        name: {"sha256": sha256_of(release / name), "size": (release / name).stat().st_size}
+        for name in names
+    }
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"files": files}))
 
 
 def client_environment(folder: Path, hub, token=TOKEN, **more) -> dict[str, str]:

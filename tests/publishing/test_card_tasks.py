@@ -7,6 +7,7 @@ import pytest
 from huggingface_hub import ModelCard
 
 from finetune.publishing import render_card
+from finetune.publishing.number_lint import unsupported_numbers
 from finetune.publishing.tables import shown
 
 SETTINGS = {"temperature": 0.2, "top_p": 0.95, "stops": ["\nclass"], "cache": "/home/ann/cache"}
@@ -145,3 +146,15 @@ def test_a_run_without_benchmarks_says_so(card):
     assert "- Benchmarks such as HumanEval: not measured." in text
     assert section(text, "Benchmarks").strip().startswith("Not measured.")
     assert "- Benchmarks such as" not in card(tasks={"humaneval": humaneval()})
+
+
+def test_every_number_of_a_card_with_benchmarks_is_held_up_by_a_file(card, run, facts):
+    infilling = {**side(0.1234, 0.1, 0.15), "exact_match": 0.1234, "kinds": {}}
+    text = card(
+        tasks={"humaneval": humaneval(by_language={"c": {"base": 0.5, "tuned": 0.25}})},
+        tasks_not_run=[{"what": "mbpp", "why": "needs 3 files"}],
+        infilling={"base": infilling, "tuned": infilling},
+        gate={"passed": False, "reasons": ["psm loss rose by 0.2, more than 0.05"]},
+    )
+    assert "0.0178" in text
+    assert unsupported_numbers(text, run, facts) == []

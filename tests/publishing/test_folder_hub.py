@@ -29,7 +29,7 @@ def record(hub):
 def test_the_hub_holds_exactly_the_files_of_the_release(release, tmp_path):
     said = push_to_folder(release, tmp_path / "hub", REPO, private=True)
     assert contents(tmp_path / "hub" / REPO) == contents(release)
-    assert "7 files, verified by sha256 (push 1, private)" in said
+    assert "9 files, verified by sha256 (push 1, private)" in said
 
 
 def test_the_record_beside_it_has_every_hash_and_the_visibility(release, tmp_path):
@@ -45,7 +45,7 @@ def test_a_second_push_of_the_same_release_copies_nothing(release, tmp_path, mon
     monkeypatch.setattr(shutil, "copyfile", None)
     before = written(tmp_path / REPO)
     said = push_to_folder(release, tmp_path, REPO, private=True)
-    assert "already holds these 7 files (push 1, private): copied nothing" in said
+    assert "already holds these 9 files (push 1, private): copied nothing" in said
     assert written(tmp_path / REPO) == before
 
 

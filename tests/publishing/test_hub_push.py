@@ -11,7 +11,7 @@ from finetune.publishing.artefacts import entries
 from finetune.run_folder import sha256_of
 from tests.hub.faults import NONE, Fault
 from tests.hub.store import Stored
-from tests.publishing.pushed import REPO, TOKEN, client_environment, command, make_run
+from tests.publishing.pushed import REPO, TOKEN, client_environment, command, make_run, restate
 
 SENDING = ("create", "preupload", "batch", "put", "commit", "tag", "branch", "delete-branch")
 
@@ -32,7 +32,7 @@ def test_a_push_makes_a_private_repository_of_exactly_these_files(push, hub, pus
     assert hub.store.holds(REPO) == contents(pushable.release)
     assert repo.private
     assert (list(repo.branches), repo.tags) == (["main"], {"push-1": repo.main.sha})
-    assert "holds 7 files: 7 downloaded afresh and compared by sha256, 0 unchanged" in ran.out
+    assert "holds 9 files: 9 downloaded afresh and compared by sha256, 0 unchanged" in ran.out
 
 
 def test_a_second_push_of_the_same_release_sends_nothing(push, hub):
@@ -40,7 +40,7 @@ def test_a_second_push_of_the_same_release_sends_nothing(push, hub):
     hub.calls.reset()
     ran = push()
     assert ran.code == 0
-    assert "(push-1, private) already holds these 7 files" in ran.out
+    assert "(push-1, private) already holds these 9 files" in ran.out
     assert ran.out.endswith("by the Hub's own checksums: sent nothing\n")
     assert hub.calls.num(*SENDING) == 0
     assert hub.calls.num("tree") == 1, "else this test looks at nothing"
@@ -52,7 +52,7 @@ def test_of_a_changed_release_what_changed_is_sent(push, hub, pushable):
     hub.calls.reset()
     ran = push()
     assert "push-2" in ran.out
-    assert "1 downloaded afresh and compared by sha256, 6 unchanged" in ran.out
+    assert "1 downloaded afresh and compared by sha256, 8 unchanged" in ran.out
     assert (hub.calls.num("put"), hub.calls.num("head")) == (0, 1)
     assert hub.store.holds(REPO) == contents(pushable.release)
 
@@ -74,6 +74,7 @@ def test_what_the_release_does_not_hold_goes_and_is_named(push, hub):
 def test_large_files_go_in_parts(push, hub, pushable):
     hub.part_size = 1000
     save_file({"w": np.ones(1200, np.float32)}, pushable.release / "model.safetensors")
+    restate(pushable.release)
     size = (pushable.release / "model.safetensors").stat().st_size
     assert push().code == 0
     assert hub.calls.num("put") == -(-size // 1000) == 5
@@ -180,7 +181,7 @@ def test_a_dry_run_tells_every_file_and_touches_nothing(push, hub, pushable, tmp
         file = pushable.release / name
         words = ["new", name, f"{file.stat().st_size:,}", sha256_of(file)]
         assert line.split() == words
-    assert "7 to send" in lines[-1]
+    assert "9 to send" in lines[-1]
     assert all(address.startswith("GET") for _, address in hub.calls.seen)
     assert hub.store.repos == {}
     assert {*pushable.path.rglob("*")} - {*before} <= {pushable.path / ".run.lock"}
@@ -192,12 +193,14 @@ def test_a_dry_run_tells_what_would_change(push, hub, pushable):
     repo.commit("main", repo.main.files | {"demo.txt": Stored(b"x")}, "by hand", repo.main.sha)
     change_card(pushable)
     (pushable.release / "generation_config.json").write_text("{}")
+    restate(pushable.release)
     lines = push("--dry-run").out.splitlines()
     kinds = [line.split()[:2] for line in lines[1:-1]]
-    assert kinds[:2] == [["new", "generation_config.json"], ["changed", "README.md"]]
+    assert kinds[0] == ["new", "generation_config.json"]
+    assert kinds[1:3] == [["changed", "README.md"], ["changed", "provenance.json"]]
     assert kinds[-1] == ["deleted", "demo.txt"]
-    assert "2 to send" in lines[-1]
-    assert "6 unchanged, 1 to delete; a dry run: nothing was sent" in lines[-1]
+    assert "3 to send" in lines[-1]
+    assert "7 unchanged, 1 to delete; a dry run: nothing was sent" in lines[-1]
 
 
 def test_a_run_whose_gate_failed_is_not_pushed(tmp_path, model_folder, release, hub):
@@ -213,3 +216,34 @@ def test_card_metadata_that_the_hub_refuses_is_told(push, hub):
     ran = push()
     assert ran.code == 1
     assert "committing to finetune-staging: the Hub answers 400 (license must be one" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "finding"),
+    [
+        ("license: bigcode-openrail-m", "license: bigscience-openrail-m", "paragraph 5.1 asks it"),
+        ("license: bigcode-openrail-m", "license: apache-2.0", "paragraph 5.1 asks it"),
+        ("license: bigcode-openrail-m\n", "", "`license` is missing"),
+        ("base_model: bigcode/starcoderbase-1b", "base_model: ./base", "must be a Hub id"),
+    ],
+)
+@pytest.mark.parametrize("options", [[], ["--dry-run"]], ids=["push", "dry run"])
+def test_a_card_that_was_edited_by_hand_into_a_faulty_one_is_not_sent(
+    push, hub, pushable, old, new, finding, options
+):
+    card = pushable.release / "README.md"
+    assert old in card.read_text()
+    card.write_text(card.read_text().replace(old, new, 1))
+    ran = push(*options)
+    assert ran.code == 2
+    assert "README.md: " in ran.err
+    assert finding in ran.err
+    assert hub.calls.seen == []
+
+
+def test_weights_that_are_not_those_of_the_release_are_not_sent(push, hub, pushable):
+    save_file({"w": np.ones(3, np.float32)}, pushable.release / "model.safetensors")
+    ran = push()
+    assert ran.code == 2
+    assert "model.safetensors: its bytes are not those that provenance.json states" in ran.err
+    assert hub.calls.seen == []

@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from finetune.errors import UserError
+from finetune.publishing import build_release
+from finetune.report import write_report
 from tests.conftest import ROOT
 from tests.hub.faults import CUT, NONE, Fault
 from tests.publishing.pushed import REPO, TOKEN, client_environment
@@ -31,6 +34,10 @@ def plant(release):
     (release / "checkpoint-5" / "model.safetensors").write_bytes(b"x")
     (release / "config.json").write_text(json.dumps({"_name_or_path": "/home/ann/base"}))
     save_file({"w": np.array([1.0, np.nan], np.float32)}, release / "model.safetensors")
+    (release / "model-00001-of-00002.safetensors").write_bytes(b"PK\x03\x04 archive/data.pkl")
+    tokenizer = json.loads((release / "tokenizer.json").read_text())
+    tokenizer["added_tokens"] = [{"content": PLANTED}]
+    (release / "tokenizer.json").write_text(json.dumps(tokenizer))
     os.mkfifo(release / "added_tokens.json")
     return [
         ".env: not on the list",
@@ -41,6 +48,8 @@ def plant(release):
         "additional_chat_templates: a symlink",
         "added_tokens.json: not a plain file",
         "generation_config.json: holds what looks like a secret",
+        "tokenizer.json: holds what looks like a secret",
+        "model-00001-of-00002.safetensors: not a readable safetensors file",
         "config.json: absolute path /home/ann/base under `_name_or_path`",
         "model.safetensors: w: 1 numbers are NaN or infinite",
     ]
@@ -57,6 +66,27 @@ def test_a_release_that_was_tampered_with_is_named_file_by_file_and_nothing_sent
     assert PLANTED not in ran.err + ran.out
     assert hub.calls.seen == []
     assert not (pushable.path / ".push").exists()
+
+
+def test_of_a_run_folder_that_was_tampered_with_nothing_is_released(run, facts):
+    """First what does not belong there, and once that is gone, what is wrong with the rest."""
+    findings = plant(run.merged)
+    listed = [one for one in findings if "not on" in one or "a symlink" in one or "plain" in one]
+    with pytest.raises(UserError) as caught:
+        build_release(run, facts)
+    assert [one for one in listed if one not in str(caught.value)] == []
+    for one in listed:
+        path = run.merged / one.partition(":")[0]
+        path.unlink()
+    with pytest.raises(UserError) as caught:
+        build_release(run, facts)
+    assert [
+        one
+        for one in findings
+        if one not in listed and "_name_or_path" not in one and one not in str(caught.value)
+    ] == []
+    assert PLANTED not in str(caught.value)
+    assert not run.release.exists()
 
 
 def test_an_adapter_release_takes_no_merged_weights(push, hub, pushable):
@@ -100,6 +130,15 @@ def test_the_token_is_in_no_file_and_no_output(push, hub, tmp_path, monkeypatch)
     for text in (TOKEN, "signature=secret"):
         assert text not in ran.out + ran.err + again.out + again.err
     assert files_with(TOKEN, tmp_path) == []
+
+
+def test_the_token_of_the_environment_is_in_no_file_of_a_release_or_report(run, facts, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    folder = build_release(run, facts)
+    write_report(run)
+    assert {"provenance.json", "README.md"} <= {file.name for file in folder.iterdir()}
+    assert run.report.stat().st_size > 1000
+    assert files_with(TOKEN, run.path) == []
 
 
 def test_the_token_is_in_no_command_line(tmp_path, hub, pushable):

@@ -20,11 +20,13 @@ def carried(licence):
 def test_a_merged_release_holds_exactly_its_files(run, release):
     assert release == run.release
     assert entries(release) == [
+        "ATTRIBUTION.md",
         "LICENSE",
         "README.md",
         "config.json",
         "merge.json",
         "model.safetensors",
+        "provenance.json",
         "tokenizer.json",
         "tokenizer_config.json",
     ]

@@ -9,6 +9,7 @@ from safetensors.numpy import save_file
 from finetune.errors import UserError
 from finetune.publishing import check_release
 from finetune.publishing.release import build_release
+from tests.publishing.pushed import restate
 
 
 def refusal(folder, artefact="merged"):
@@ -81,7 +82,7 @@ def test_a_key_in_a_text_file_is_refused_without_being_shown(release, secret):
     ("old", "new", "finding"),
     [
         ("license: bigcode-openrail-m", "license: nonsense", "`nonsense` is no licence id"),
-        ("license: bigcode-openrail-m", "licence: license", "is no licence id"),
+        ("license: bigcode-openrail-m", "licence: license", "did you mean `license`"),
         ("library_name: transformers", "library_name: trl", "`library_name` must be"),
         ("pipeline_tag: text-generation", "pipeline_tag: x", "`pipeline_tag` must be"),
         ("base_model: bigcode/", "base_model: /home/ann/", "`base_model` must be a Hub id"),
@@ -128,6 +129,7 @@ def test_shards_and_index_must_agree(release):
     save_file({"c": np.ones(1)}, release / second)
     assert f"{second}: its tensors are not those" in refusal(release)
     save_file({"b": np.ones(1)}, release / second)
+    restate(release)
     check_release(release, "merged")
 
 
@@ -138,4 +140,5 @@ def test_a_switched_off_cache_is_refused(release):
 
 def test_bits_of_a_training_index_that_spell_a_path_are_no_finding(release):
     (release / "training_index.bloom").write_bytes(b"\x00~/\xffab\xfe /home/me/x \x01")
+    restate(release)
     check_release(release, "merged")
