@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from finetune.jail import go_programs
 from finetune.jail.cell import Job
 
 
@@ -31,6 +32,7 @@ class Language:
     compiled: bool = False
     unlimited_address_space: bool = False
     compile_seconds: float = 0.0
+    environment: Mapping[str, str] = field(default_factory=dict)
     needs: Mapping[str, str] = field(default_factory=dict)
     """What a source may ask for that is not there: a text in it -> the reason it is not run."""
 
@@ -92,6 +94,18 @@ RUST_EPILOGUE = (
 )
 CRATES = "it uses crates (rand, regex, md5) that no compiler brings"
 
+GO_ENVIRONMENT = {
+    "GOCACHE": "/tmp/cache",
+    "TMPDIR": "/tmp/answer",  # a module at the place of temporary files is ignored
+    "GOPATH": "/tmp/go",
+    "GO111MODULE": "on",
+    "GOFLAGS": "-mod=mod",
+    "GOPROXY": "off",
+    "GOSUMDB": "off",
+    "GOTOOLCHAIN": "local",
+    "GOTELEMETRY": "off",
+}
+
 LANGUAGES: dict[str, Language] = {
     "javascript": Language(
         file="main.js",
@@ -134,6 +148,19 @@ LANGUAGES: dict[str, Language] = {
         compile_seconds=60,
         needs={"use rand": CRATES, "use regex": CRATES, "use md5": CRATES},
     ),
+    "go": Language(
+        file="main.go",
+        tools=("go",),
+        whole=go_programs.whole,
+        steps=lambda tools: [
+            [tools[0], "test", "-c", "-vet=off", "-ldflags=-s -w", "-o", "/tmp/main", "./answer"],
+            ["/tmp/main"],
+        ],
+        compiled=True,
+        unlimited_address_space=True,
+        compile_seconds=120,
+        environment=GO_ENVIRONMENT,
+    ),
     "php": Language(
         file="main.php",
         tools=("php",),
@@ -174,7 +201,10 @@ def job(language: str, source: str, tests: str, mark: str) -> Job:
     known = LANGUAGES[language]
     files = {name or known.file: text for name, text in known.whole(source, tests, mark).items()}
     steps = known.steps([_tool(tool) or tool for tool in known.tools])
-    environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/tmp"}
+    environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/tmp", **known.environment}
+    if language == "go":
+        # It would ask /proc where it lies.
+        environment["GOROOT"] = str(Path(steps[0][0]).parent.parent)
     if language == "java":
         steps[-1].append(f"Judge_{mark}")
         # It looks for its libraries beside itself, by way of /proc.

@@ -73,7 +73,7 @@ def test_every_answer_of_mbpp_plus_passes_but_one(backend, problems):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("language", ["python", "javascript", "cpp", "java"])
+@pytest.mark.parametrize("language", ["python", "javascript", "cpp", "java", "go"])
 def test_no_buggy_answer_of_humanevalpack_passes(backend, problems, language):
     if reason := not_run(language):
         pytest.skip(reason)
@@ -83,7 +83,7 @@ def test_no_buggy_answer_of_humanevalpack_passes(backend, problems, language):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("language", ["javascript", "cpp", "java"])
+@pytest.mark.parametrize("language", ["javascript", "cpp", "java", "go"])
 def test_every_answer_of_humanevalpack_passes(backend, problems, language):
     if reason := not_run(language):
         pytest.skip(reason)
@@ -96,6 +96,7 @@ KNOWN_TO_FAIL: dict[str, set[str]] = {
     "javascript": {"JavaScript/162"},  # asks for the package js-md5
     "cpp": {"CPP/22", "CPP/137", "CPP/162"},  # not run: they include Boost and OpenSSL
     "java": set(),
+    "go": set(),
 }
 
 

@@ -10,11 +10,16 @@ JAVA_TESTS = (
     "class Main { public static void main(String[] args) {\n"
     "if (new Solution().f(2) != 4 || new Solution().f(3) != 9) throw new AssertionError(); } }\n"
 )
+GO_TESTS = (
+    "func TestSquare(t *testing.T) {\n    assert := assert.New(t)\n"
+    "    assert.Equal(4, Square(2))\n    assert.Equal(9, Square(3))\n}\n"
+)
 TESTS = {
     "javascript": "console.assert(f(2) === 4)\nconsole.assert(f(3) === 9)\n",
     "cpp": CPP_TESTS,
     "java": JAVA_TESTS,
     "rust": "fn main() {\n    assert_eq!(f(2), 4);\n    assert_eq!(f(3), 9);\n}\n",
+    "go": GO_TESTS,
     "php": "if (f(2) !== 4 || f(3) !== 9) { throw new Exception('no'); }\n",
     "perl": "if (f(2) != 4 || f(3) != 9) { exit 1; }\n",
     "shell": "set -e\n[[ $(f 2) = 4 ]]\n[[ $(f 3) = 9 ]]\n",
@@ -24,6 +29,7 @@ ANSWERS = {
     "cpp": "#include <cstdlib>\n#include <cstdio>\n#include <unistd.h>\nint f(int x) { BODY }",
     "java": "class Solution { int f(int x) { BODY } }",
     "rust": "fn f(x: i32) -> i32 { BODY }",
+    "go": 'package main\n\nimport (\n    "os"\n)\n\nfunc Square(x int) int { BODY }',
     "php": "<?php\nfunction f($x) { BODY }",
     "perl": "sub f { my ($x) = @_; BODY }",
     "shell": "f() { local x=$1; BODY; }",
@@ -39,6 +45,7 @@ LEAVING = {
     "cpp": "_exit(0);",
     "java": "System.exit(0); return 0;",
     "rust": "std::process::exit(0)",
+    "go": "os.Exit(0); return 0",
     "php": "exit(0);",
     "perl": "exit 0;",
     "shell": "exit 0",
@@ -48,6 +55,7 @@ FORGING = {
     "cpp": 'puts("passed"); fflush(stdout); _exit(0);',
     "java": 'System.out.println("passed"); System.exit(0); return 0;',
     "rust": 'println!("passed"); std::process::exit(0)',
+    "go": 'os.Stdout.WriteString("PASS\\n"); os.Exit(0); return 0',
     "php": "echo 'passed'; exit(0);",
     "perl": "print 'passed'; exit 0;",
     "shell": "echo passed >&2; exit 0",

@@ -1,0 +1,14 @@
+"""Small doubles of test libraries that benchmarks ask for and no toolchain brings.
+
+They lie here in their own languages, are written for the functions that the benchmarks call, and
+stand in the jail beside the program.
+"""
+
+from functools import cache
+from importlib.resources import files
+
+
+@cache
+def stand_in(name: str) -> str:
+    """The text of one of these files."""
+    return (files("finetune.jail.stand_ins") / name).read_text(encoding="utf-8")
