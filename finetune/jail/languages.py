@@ -8,12 +8,13 @@ accident. It does not stop code written against this very file, which could read
 code does.
 """
 
+import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from finetune.jail import go_programs
+from finetune.jail import go_programs, rust_programs
 from finetune.jail.cell import Job
 
 
@@ -34,7 +35,7 @@ class Language:
     compile_seconds: float = 0.0
     environment: Mapping[str, str] = field(default_factory=dict)
     needs: Mapping[str, str] = field(default_factory=dict)
-    """What a source may ask for that is not there: a text in it -> the reason it is not run."""
+    """What a source may ask for that is not there: a pattern in it -> the reason it is not run."""
 
 
 def _behind(epilogue: str, before: str = "") -> Callable[[str, str, str], dict[str, str]]:
@@ -88,12 +89,6 @@ C_EPILOGUE = (
     "{ char b_[99]; long n_ = ::read(0, b_, 98); if (n_ > 0) { b_[n_] = 0; fflush(stdout); "
     '::dprintf(1, "\\n%s MARK\\n", b_); } }\n'
 )
-RUST_EPILOGUE = (
-    "{ let mut t_ = String::new(); std::io::Read::read_to_string(&mut std::io::stdin(), &mut t_)"
-    '.unwrap(); println!("\\n{} MARK", t_.trim()); }\n'
-)
-CRATES = "it uses crates (rand, regex, md5) that no compiler brings"
-
 GO_ENVIRONMENT = {
     "GOCACHE": "/tmp/cache",
     "TMPDIR": "/tmp/answer",  # a module at the place of temporary files is ignored
@@ -134,19 +129,16 @@ LANGUAGES: dict[str, Language] = {
         compiled=True,
         unlimited_address_space=True,
         compile_seconds=60,
-        needs={"org.javatuples": "it imports org.javatuples, which no compiler brings"},
+        needs={r"org\.javatuples": "it imports org.javatuples, which no compiler brings"},
     ),
     "rust": Language(
         file="main.rs",
         tools=("rustc",),
-        whole=_in_main(RUST_EPILOGUE),
-        steps=lambda tools: [
-            [tools[0], "--edition=2021", "-o", "main", "main.rs"],
-            ["/tmp/main"],
-        ],
+        whole=rust_programs.whole,
+        steps=lambda tools: rust_programs.steps(tools[0]),
         compiled=True,
         compile_seconds=60,
-        needs={"use rand": CRATES, "use regex": CRATES, "use md5": CRATES},
+        needs=rust_programs.NEEDS,
     ),
     "go": Language(
         file="main.go",
@@ -192,7 +184,7 @@ def not_run(language: str, source: str = "") -> str | None:
     for tool in known.tools:
         if _tool(tool) is None:
             return f"{language}: no `{tool}` below /usr, where a jail finds it"
-    missing = [reason for text, reason in known.needs.items() if text in source]
+    missing = [reason for sign, reason in known.needs.items() if re.search(sign, source)]
     return f"{language}: {missing[0]}" if missing else None
 
 

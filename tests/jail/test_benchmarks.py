@@ -73,7 +73,7 @@ def test_every_answer_of_mbpp_plus_passes_but_one(backend, problems):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("language", ["python", "javascript", "cpp", "java", "go"])
+@pytest.mark.parametrize("language", ["python", "javascript", "cpp", "java", "go", "rust"])
 def test_no_buggy_answer_of_humanevalpack_passes(backend, problems, language):
     if reason := not_run(language):
         pytest.skip(reason)
@@ -83,13 +83,13 @@ def test_no_buggy_answer_of_humanevalpack_passes(backend, problems, language):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("language", ["javascript", "cpp", "java", "go"])
+@pytest.mark.parametrize("language", ["javascript", "cpp", "java", "go", "rust"])
 def test_every_answer_of_humanevalpack_passes(backend, problems, language):
     if reason := not_run(language):
         pytest.skip(reason)
     verdicts = judged(backend, problems("humanevalpack", language))
     assert len(verdicts) == 164
-    assert set(not_passed(verdicts)) == KNOWN_TO_FAIL[language]
+    assert set(not_passed(verdicts)) - MAY_FAIL == KNOWN_TO_FAIL[language]
 
 
 KNOWN_TO_FAIL: dict[str, set[str]] = {
@@ -97,7 +97,12 @@ KNOWN_TO_FAIL: dict[str, set[str]] = {
     "cpp": {"CPP/22", "CPP/137", "CPP/162"},  # not run: they include Boost and OpenSSL
     "java": set(),
     "go": set(),
+    "rust": {"Rust/91"},  # not run: it uses the crate regex
 }
+
+
+MAY_FAIL = {"Rust/32"}
+"""Its test draws polynomials on which the answer's iteration need not end."""
 
 
 def mutants(text: str, most: int) -> Iterator[str]:
