@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from finetune.jail import go_programs, rust_programs
+from finetune.jail import go_programs, rust_programs, script_programs
 from finetune.jail.cell import Job
 
 
@@ -36,15 +36,6 @@ class Language:
     environment: Mapping[str, str] = field(default_factory=dict)
     needs: Mapping[str, str] = field(default_factory=dict)
     """What a source may ask for that is not there: a pattern in it -> the reason it is not run."""
-
-
-def _behind(epilogue: str, before: str = "") -> Callable[[str, str, str], dict[str, str]]:
-    """Tests and epilogue follow the answer."""
-
-    def whole(source: str, tests: str, mark: str) -> dict[str, str]:
-        return {"": before + source + "\n" + tests + "\n" + epilogue.replace("MARK", mark) + "\n"}
-
-    return whole
 
 
 def _in_main(epilogue: str, before: str = "") -> Callable[[str, str, str], dict[str, str]]:
@@ -153,22 +144,41 @@ LANGUAGES: dict[str, Language] = {
         compile_seconds=120,
         environment=GO_ENVIRONMENT,
     ),
+    "ruby": Language(
+        file="main.rb",
+        tools=("ruby",),
+        whole=script_programs.ruby,
+        steps=lambda tools: [[tools[0], "--disable-gems", "-I", "/tmp", "main.rb"]],
+    ),
+    "lua": Language(
+        file="main.lua",
+        tools=("lua",),
+        whole=script_programs.lua,
+        steps=lambda tools: [[tools[0], "main.lua"]],
+    ),
+    "r": Language(
+        file="main.R",
+        tools=("Rscript",),
+        whole=script_programs.r,
+        steps=lambda tools: [[tools[0], "--vanilla", "main.R"]],
+        unlimited_address_space=True,
+    ),
     "php": Language(
         file="main.php",
         tools=("php",),
-        whole=_behind('echo "\\n" . trim(fgets(STDIN)) . " MARK\\n";'),
+        whole=script_programs.php,
         steps=lambda tools: [[tools[0], "-n", "main.php"]],
     ),
     "perl": Language(
         file="main.pl",
         tools=("perl",),
-        whole=_behind('{ my $t_ = <STDIN>; chomp($t_); print "\\n$t_ MARK\\n"; }'),
-        steps=lambda tools: [[tools[0], "main.pl"]],
+        whole=script_programs.perl,
+        steps=lambda tools: [[tools[0], "-I", "/tmp", "main.pl"]],
     ),
     "shell": Language(
         file="main.sh",
         tools=("bash",),
-        whole=_behind("IFS= read -r t_; builtin printf '\\n%s MARK\\n' \"$t_\""),
+        whole=script_programs.shell,
         steps=lambda tools: [[tools[0], "main.sh"]],
     ),
 }

@@ -9,7 +9,7 @@ that has types of its own under them does not compile.
 
 import re
 
-from finetune.jail.stand_ins import stand_in
+from finetune.jail.stand_ins import closed, stand_in
 
 TEST = re.compile(r"#\[test\](?:\s|//[^\n]*\n)*(?:pub\s+)?fn\s+(\w+)")
 ATTRIBUTE = re.compile(r"#\[(?:cfg\(test\)|test)\]")
@@ -39,6 +39,7 @@ NEEDS = {
 
 def whole(source: str, tests: str, mark: str) -> dict[str, str]:
     """Files by their paths."""
+    source, tests = closed(source, tests)
     functions = TEST.findall(tests)
     epilogue = EPILOGUE.replace("MARK", mark)
     if functions:
