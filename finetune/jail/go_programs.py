@@ -16,7 +16,7 @@ from finetune.jail.stand_ins import stand_in
 IMPORTS = re.compile(
     r'^import[ \t]*(?:\((?P<many>[^)]*)\)|(?P<one>(?:[\w.]+[ \t]+)?"[^"\n]+"))', re.M
 )
-ONE_IMPORT = re.compile(r'^[ \t]*(?P<name>[\w.]+[ \t]+)?"(?P<path>[^"\n]+)"', re.M)
+ONE_IMPORT = re.compile(r'(?:^|;)[ \t]*(?P<name>[\w.]+[ \t]+)?"(?P<path>[^"\n]+)"', re.M)
 PACKAGE = re.compile(r"^package[ \t]+(\w+)[^\n]*\n", re.M)
 NO_CODE = re.compile(
     r"""//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|`[^`]*`|'(?:\\.|[^'\\\n])+'""", re.S

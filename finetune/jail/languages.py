@@ -14,7 +14,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from finetune.jail import go_programs, rust_programs, script_programs
+from finetune.jail import (
+    cpp_programs,
+    go_programs,
+    javascript_programs,
+    rust_programs,
+    script_programs,
+)
 from finetune.jail.cell import Job
 
 
@@ -38,31 +44,6 @@ class Language:
     """What a source may ask for that is not there: a pattern in it -> the reason it is not run."""
 
 
-def _in_main(epilogue: str, before: str = "") -> Callable[[str, str, str], dict[str, str]]:
-    """The epilogue stands at the end of the tests' last function, which is `main`."""
-
-    def whole(source: str, tests: str, mark: str) -> dict[str, str]:
-        head, brace, rest = tests.rpartition("}")
-        body = head + epilogue.replace("MARK", mark) + brace + rest
-        return {"": before + source + "\n" + body + "\n"}
-
-    return whole
-
-
-def _javascript(source: str, tests: str, mark: str) -> dict[str, str]:
-    """`console.assert` only prints: under the tests stands one that throws."""
-    own = f"console_{mark}"
-    prologue = (
-        f"const {own} = {{...console, assert(c, ...m) {{ if (!c) throw new Error('assert'); }}}}; "
-        "Object.freeze(require('node:assert')); Object.freeze(require('node:assert').strict);\n"
-    )
-    epilogue = (
-        "require('node:fs').writeSync(1, '\\n' + require('node:fs').readFileSync(0, 'utf8').trim()"
-        f" + ' {mark}\\n');"
-    )
-    return {"": f"{prologue}{source}\n{{ const console = {own};\n{tests}\n{epilogue} }}\n"}
-
-
 def _java(source: str, tests: str, mark: str) -> dict[str, str]:
     """A class of ours calls the tests' `main`."""
     text = source + "\n" + tests
@@ -76,10 +57,6 @@ def _java(source: str, tests: str, mark: str) -> dict[str, str]:
     return {"Main.java": text, "Judge.java": code}
 
 
-C_EPILOGUE = (
-    "{ char b_[99]; long n_ = ::read(0, b_, 98); if (n_ > 0) { b_[n_] = 0; fflush(stdout); "
-    '::dprintf(1, "\\n%s MARK\\n", b_); } }\n'
-)
 GO_ENVIRONMENT = {
     "GOCACHE": "/tmp/cache",
     "TMPDIR": "/tmp/answer",  # a module at the place of temporary files is ignored
@@ -96,14 +73,16 @@ LANGUAGES: dict[str, Language] = {
     "javascript": Language(
         file="main.js",
         tools=("node",),
-        whole=_javascript,
-        steps=lambda tools: [[tools[0], "--max-old-space-size=512", "main.js"]],
+        whole=javascript_programs.whole,
+        steps=lambda tools: [
+            [tools[0], "--max-old-space-size=512", "-r", "/tmp/judge.js", "main.js"]
+        ],
         unlimited_address_space=True,
     ),
     "cpp": Language(
         file="main.cpp",
         tools=("g++",),
-        whole=_in_main(C_EPILOGUE, "#include <cstdio>\n#include <unistd.h>\n"),
+        whole=cpp_programs.whole,
         steps=lambda tools: [[tools[0], "-std=c++17", "-o", "main", "main.cpp"], ["/tmp/main"]],
         compiled=True,
         compile_seconds=60,
@@ -226,7 +205,8 @@ def job(language: str, source: str, tests: str, mark: str) -> Job:
 
 def folders_of_toolchains() -> list[str]:
     """Folders outside /usr that toolchains read."""
-    return [str(path) for path in sorted(Path("/etc").glob("java-*"))]
+    found = [*sorted(Path("/etc").glob("java-*")), Path("/etc/R")]
+    return [str(path) for path in found if path.is_dir()]
 
 
 def _tool(name: str) -> str | None:
