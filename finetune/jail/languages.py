@@ -17,6 +17,7 @@ from pathlib import Path
 from finetune.jail import (
     cpp_programs,
     go_programs,
+    java_programs,
     javascript_programs,
     rust_programs,
     script_programs,
@@ -44,19 +45,6 @@ class Language:
     """What a source may ask for that is not there: a pattern in it -> the reason it is not run."""
 
 
-def _java(source: str, tests: str, mark: str) -> dict[str, str]:
-    """A class of ours calls the tests' `main`."""
-    text = source + "\n" + tests
-    tested = "Main" if "class Main" in text else "Problem"
-    judge = f"Judge_{mark}"
-    code = (
-        f"class {judge} {{ public static void main(String[] a) throws Throwable {{ "
-        f"var in = System.in; var out = System.out; {tested}.main(a); "
-        f'out.println("\\n" + new String(in.readAllBytes()).trim() + " {mark}"); }} }}\n'
-    )
-    return {"Main.java": text, "Judge.java": code}
-
-
 GO_ENVIRONMENT = {
     "GOCACHE": "/tmp/cache",
     "TMPDIR": "/tmp/answer",  # a module at the place of temporary files is ignored
@@ -79,6 +67,17 @@ LANGUAGES: dict[str, Language] = {
         ],
         unlimited_address_space=True,
     ),
+    "typescript": Language(
+        file="main.ts",
+        tools=("tsc", "node"),
+        whole=javascript_programs.typescript,
+        steps=lambda tools: [
+            [tools[1], "--max-old-space-size=512", tools[0], "--target", "esnext", "main.ts"],
+            [tools[1], "--max-old-space-size=512", "-r", "/tmp/judge.js", "main.js"],
+        ],
+        unlimited_address_space=True,
+        compile_seconds=60,
+    ),
     "cpp": Language(
         file="main.cpp",
         tools=("g++",),
@@ -91,15 +90,23 @@ LANGUAGES: dict[str, Language] = {
     "java": Language(
         file="Main.java",
         tools=("javac", "java"),
-        whole=_java,
+        whole=java_programs.whole,
         steps=lambda tools: [
-            [tools[0], "-nowarn", "-encoding", "UTF-8", "Main.java", "Judge.java"],
+            [
+                tools[0],
+                "-nowarn",
+                "-encoding",
+                "UTF-8",
+                "-sourcepath",
+                ".",
+                "Main.java",
+                "Judge.java",
+            ],
             [tools[1], "-ea", "-Xmx512m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-cp", "."],
         ],
         compiled=True,
         unlimited_address_space=True,
         compile_seconds=60,
-        needs={r"org\.javatuples": "it imports org.javatuples, which no compiler brings"},
     ),
     "rust": Language(
         file="main.rs",

@@ -23,6 +23,7 @@ LUA_TESTS = (
     "    lu.assertEquals(f(3), 9)\nend\nos.exit(lu.LuaUnit.run())"
 )
 TESTS = {
+    "typescript": "console.assert(f(2) === 4)\nconsole.assert(f(3) === 9)\n",
     "javascript": "console.assert(f(2) === 4)\nconsole.assert(f(3) === 9)\n",
     "cpp": CPP_TESTS,
     "java": JAVA_TESTS,
@@ -37,6 +38,7 @@ TESTS = {
     "shell": "set -e\n[[ $(f 2) = 4 ]]\n[[ $(f 3) = 9 ]]\n",
 }
 ANSWERS = {
+    "typescript": "const f = (x: number): number => { BODY }",
     "javascript": "const f = (x) => { BODY }",
     "cpp": "#include <cstdlib>\n#include <cstdio>\n#include <unistd.h>\nint f(int x) { BODY }",
     "java": "class Solution { int f(int x) { BODY } }",
@@ -66,6 +68,7 @@ WRONG = {
     "shell": "echo 0",
 }
 LEAVING = {
+    "typescript": "(globalThis as any).process.exit(0);",
     "javascript": "process.exit(0);",
     "cpp": "_exit(0);",
     "java": "System.exit(0); return 0;",
@@ -79,6 +82,7 @@ LEAVING = {
     "shell": "exit 0",
 }
 FORGING = {
+    "typescript": "console.log('passed'); (globalThis as any).process.exit(0);",
     "javascript": "console.log('passed'); process.exit(0);",
     "cpp": 'puts("passed"); fflush(stdout); _exit(0);',
     "java": 'System.out.println("passed"); System.exit(0); return 0;',

@@ -9,11 +9,15 @@ from finetune.jail import judge, program
 from finetune.jail.languages import not_run
 from finetune.tasks import load
 
-NAMES = {"strlen": "HumanEval_23_strlen", "incr_list": "HumanEval_42_incr_list"}
+NAMES = {
+    "sum_product": "HumanEval_8_sum_product",
+    "strlen": "HumanEval_23_strlen",
+    "incr_list": "HumanEval_42_incr_list",
+}
 RIGHT = {
     "go": {
         "strlen": "\treturn len(myString)\n}\n",
-        "incr_list": "\tfor i := range l {\n\t\tl[i]++\n\t}\n\treturn l\n}\n",
+        "incr_list": "\tfor i := range l {\n\t\tl[i] += 1\n\t}\n\treturn l\n}\n",
     },
     "rust": {
         "strlen": "    string.len() as isize",
@@ -41,7 +45,23 @@ RIGHT = {
     },
     "cpp": {
         "strlen": "  return string.length();",
-        "incr_list": "  for (auto &x : l) x++;\n  return l;",
+        "incr_list": "  for (auto &x : l) x += 1;\n  return l;",
+    },
+    "java": {
+        "sum_product": (
+            "        long sum = 0, product = 1;\n"
+            "        for (Long x : numbers) { sum += x; product *= x; }\n"
+            "        return Pair.with(sum, product);"
+        ),
+        "strlen": "        return (long) string.length();",
+        "incr_list": (
+            "        ArrayList<Long> m = new ArrayList<>();\n"
+            "        for (Long x : l) m.add(x + 1);\n        return m;"
+        ),
+    },
+    "typescript": {
+        "strlen": "\n  return string.length;\n}\n",
+        "incr_list": "\n  return l.map((x) => x + 1);\n}\n",
     },
     "javascript": {
         "strlen": "\n  return string.length;\n}\n",
@@ -63,8 +83,9 @@ def test_a_right_answer_passes_and_a_changed_one_does_not(backend, problems, lan
     if reason := not_run(language):
         pytest.skip(reason)
     problem, right = problems[language, NAMES[name]], RIGHT[language][name]
-    wrong = right.replace("1", "2") if name == "incr_list" else right.replace("string", "'a'")
+    wrong = right.replace("1", "2") if name != "strlen" else right.replace("string", "'a'")
     wrong = wrong.replace("myString", '"a"').replace("${#1}", "7").replace("'a'.length", "7")
+    wrong = wrong.replace("(long) 7()", "7L").replace("'a'.length()", "7")
     assert wrong != right
     verdicts = judge([program(problem, text) for text in (right, wrong)], backend, workers=1)
     assert [one.outcome for one in verdicts] == ["passed", "failed"], verdicts

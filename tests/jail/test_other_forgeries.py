@@ -12,7 +12,8 @@ PERL_TESTS = (
     "    if (eq_deeply(f(3), 9)) { print 'ok!' } else { exit 1; }\n}\ntestall();\n"
 )
 CPP_TESTS = (
-    "#include <cassert>\n#include <vector>\nint main() {\n    assert(f(2) == 4);\n    assert(f(3) == 9);\n"
+    "#include <cassert>\n#include <vector>\nint main() {\n"
+    "    assert(f(2) == 4);\n    assert(f(3) == 9);\n"
     "    assert(std::vector<int>(1, f(2)) == std::vector<int>(1, 4));\n}\n"
 )
 RESOURCES = {"endless", "memory", "flood", "orphan"}
