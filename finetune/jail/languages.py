@@ -2,10 +2,11 @@
 
 Their tests stand in the same process as the answer, so the proof is a weaker one: behind the last
 test, code of ours reads a number from standard input and prints it beside another number that
-stands in the source. Neither is known before the run, and the source is gone when a compiled
-program starts. That stops a program that leaves early with status 0, forged output and every
-accident. It does not stop code written against this very file, which could read both numbers as our
-code does.
+stands in the source. Neither is known before the run, and the source is removed before the answer's
+first line runs. What an answer may put in the place of assertions and comparisons is taken back or
+hidden before the tests, language by language (`*_programs.py`). That stops a program that leaves
+early with status 0, forged output and every accident. It does not stop code written against these
+very files, which could find both numbers in its own process as our code does.
 """
 
 import re
