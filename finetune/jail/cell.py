@@ -180,7 +180,7 @@ class Cell:
             "wall": seconds * PATIENCE,
             "keep": limits.output_bytes,
             "tmp_bytes": limits.tmp_bytes * (ROOMY if job.roomy else 1),
-            "tmp_files": limits.tmp_files,
+            "tmp_files": limits.tmp_files * (ROOMY if job.roomy else 1),
             "limits": _resource_limits(limits, job, seconds),
             "last_limits": {"CPU": int(limits.seconds) + 2},
             "filter": self._filter,

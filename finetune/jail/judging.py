@@ -57,7 +57,7 @@ class Bench:
         return Verdict(outcome="broken", reason=harmless(reason))
 
     def _judge(self, program: Program) -> Verdict:
-        if reason := not_run(program.language, program.source):
+        if reason := not_run(program.language, f"{program.source}\n{program.tests}"):
             return Verdict(outcome="broken", reason=f"not run: {reason}")
         if self._cell is None:
             python, folders = jail_python()

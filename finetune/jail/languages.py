@@ -2,17 +2,27 @@
 
 Their tests stand in the same process as the answer, so the proof is a weaker one: behind the last
 test, code of ours reads a number from standard input and prints it beside another number that
-stands in the source. Neither is known before the run, and the source is gone when a compiled
-program starts. That stops a program that leaves early with status 0, forged output and every
-accident. It does not stop code written against this very file, which could read both numbers as our
-code does.
+stands in the source. Neither is known before the run, and the source is removed before the answer's
+first line runs. What an answer may put in the place of assertions and comparisons is taken back or
+hidden before the tests, language by language (`*_programs.py`). That stops a program that leaves
+early with status 0, forged output and every accident. It does not stop code written against these
+very files, which could find both numbers in its own process as our code does.
 """
 
+import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from finetune.jail import (
+    cpp_programs,
+    go_programs,
+    java_programs,
+    javascript_programs,
+    rust_programs,
+    script_programs,
+)
 from finetune.jail.cell import Job
 
 
@@ -31,79 +41,48 @@ class Language:
     compiled: bool = False
     unlimited_address_space: bool = False
     compile_seconds: float = 0.0
+    environment: Mapping[str, str] = field(default_factory=dict)
     needs: Mapping[str, str] = field(default_factory=dict)
-    """What a source may ask for that is not there: a text in it -> the reason it is not run."""
+    """What a source may ask for that is not there: a pattern in it -> the reason it is not run."""
 
 
-def _behind(epilogue: str, before: str = "") -> Callable[[str, str, str], dict[str, str]]:
-    """Tests and epilogue follow the answer."""
-
-    def whole(source: str, tests: str, mark: str) -> dict[str, str]:
-        return {"": before + source + "\n" + tests + "\n" + epilogue.replace("MARK", mark) + "\n"}
-
-    return whole
-
-
-def _in_main(epilogue: str, before: str = "") -> Callable[[str, str, str], dict[str, str]]:
-    """The epilogue stands at the end of the tests' last function, which is `main`."""
-
-    def whole(source: str, tests: str, mark: str) -> dict[str, str]:
-        head, brace, rest = tests.rpartition("}")
-        body = head + epilogue.replace("MARK", mark) + brace + rest
-        return {"": before + source + "\n" + body + "\n"}
-
-    return whole
-
-
-def _javascript(source: str, tests: str, mark: str) -> dict[str, str]:
-    """`console.assert` only prints: under the tests stands one that throws."""
-    own = f"console_{mark}"
-    prologue = (
-        f"const {own} = {{...console, assert(c, ...m) {{ if (!c) throw new Error('assert'); }}}}; "
-        "Object.freeze(require('node:assert')); Object.freeze(require('node:assert').strict);\n"
-    )
-    epilogue = (
-        "require('node:fs').writeSync(1, '\\n' + require('node:fs').readFileSync(0, 'utf8').trim()"
-        f" + ' {mark}\\n');"
-    )
-    return {"": f"{prologue}{source}\n{{ const console = {own};\n{tests}\n{epilogue} }}\n"}
-
-
-def _java(source: str, tests: str, mark: str) -> dict[str, str]:
-    """A class of ours calls the tests' `main`."""
-    text = source + "\n" + tests
-    tested = "Main" if "class Main" in text else "Problem"
-    judge = f"Judge_{mark}"
-    code = (
-        f"class {judge} {{ public static void main(String[] a) throws Throwable {{ "
-        f"var in = System.in; var out = System.out; {tested}.main(a); "
-        f'out.println("\\n" + new String(in.readAllBytes()).trim() + " {mark}"); }} }}\n'
-    )
-    return {"Main.java": text, "Judge.java": code}
-
-
-C_EPILOGUE = (
-    "{ char b_[99]; long n_ = ::read(0, b_, 98); if (n_ > 0) { b_[n_] = 0; fflush(stdout); "
-    '::dprintf(1, "\\n%s MARK\\n", b_); } }\n'
-)
-RUST_EPILOGUE = (
-    "{ let mut t_ = String::new(); std::io::Read::read_to_string(&mut std::io::stdin(), &mut t_)"
-    '.unwrap(); println!("\\n{} MARK", t_.trim()); }\n'
-)
-CRATES = "it uses crates (rand, regex, md5) that no compiler brings"
+GO_ENVIRONMENT = {
+    "GOCACHE": "/tmp/cache",
+    "TMPDIR": "/tmp/answer",  # a module at the place of temporary files is ignored
+    "GOPATH": "/tmp/go",
+    "GO111MODULE": "on",
+    "GOFLAGS": "-mod=mod",
+    "GOPROXY": "off",
+    "GOSUMDB": "off",
+    "GOTOOLCHAIN": "local",
+    "GOTELEMETRY": "off",
+}
 
 LANGUAGES: dict[str, Language] = {
     "javascript": Language(
         file="main.js",
         tools=("node",),
-        whole=_javascript,
-        steps=lambda tools: [[tools[0], "--max-old-space-size=512", "main.js"]],
+        whole=javascript_programs.whole,
+        steps=lambda tools: [
+            [tools[0], "--max-old-space-size=512", "-r", "/tmp/judge.js", "main.js"]
+        ],
         unlimited_address_space=True,
+    ),
+    "typescript": Language(
+        file="main.ts",
+        tools=("tsc", "node"),
+        whole=javascript_programs.typescript,
+        steps=lambda tools: [
+            [tools[1], "--max-old-space-size=512", tools[0], "--target", "esnext", "main.ts"],
+            [tools[1], "--max-old-space-size=512", "-r", "/tmp/judge.js", "main.js"],
+        ],
+        unlimited_address_space=True,
+        compile_seconds=60,
     ),
     "cpp": Language(
         file="main.cpp",
         tools=("g++",),
-        whole=_in_main(C_EPILOGUE, "#include <cstdio>\n#include <unistd.h>\n"),
+        whole=cpp_programs.whole,
         steps=lambda tools: [[tools[0], "-std=c++17", "-o", "main", "main.cpp"], ["/tmp/main"]],
         compiled=True,
         compile_seconds=60,
@@ -112,44 +91,81 @@ LANGUAGES: dict[str, Language] = {
     "java": Language(
         file="Main.java",
         tools=("javac", "java"),
-        whole=_java,
+        whole=java_programs.whole,
         steps=lambda tools: [
-            [tools[0], "-nowarn", "-encoding", "UTF-8", "Main.java", "Judge.java"],
+            [
+                tools[0],
+                "-nowarn",
+                "-encoding",
+                "UTF-8",
+                "-sourcepath",
+                ".",
+                "Main.java",
+                "Judge.java",
+            ],
             [tools[1], "-ea", "-Xmx512m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-cp", "."],
         ],
         compiled=True,
         unlimited_address_space=True,
         compile_seconds=60,
-        needs={"org.javatuples": "it imports org.javatuples, which no compiler brings"},
     ),
     "rust": Language(
         file="main.rs",
         tools=("rustc",),
-        whole=_in_main(RUST_EPILOGUE),
+        whole=rust_programs.whole,
+        steps=lambda tools: rust_programs.steps(tools[0]),
+        compiled=True,
+        compile_seconds=60,
+        needs=rust_programs.NEEDS,
+    ),
+    "go": Language(
+        file="main.go",
+        tools=("go",),
+        whole=go_programs.whole,
         steps=lambda tools: [
-            [tools[0], "--edition=2021", "-o", "main", "main.rs"],
+            [tools[0], "test", "-c", "-vet=off", "-ldflags=-s -w", "-o", "/tmp/main", "./answer"],
             ["/tmp/main"],
         ],
         compiled=True,
-        compile_seconds=60,
-        needs={"use rand": CRATES, "use regex": CRATES, "use md5": CRATES},
+        unlimited_address_space=True,
+        compile_seconds=120,
+        environment=GO_ENVIRONMENT,
+    ),
+    "ruby": Language(
+        file="main.rb",
+        tools=("ruby",),
+        whole=script_programs.ruby,
+        steps=lambda tools: [[tools[0], "--disable-gems", "-I", "/tmp", "main.rb"]],
+    ),
+    "lua": Language(
+        file="main.lua",
+        tools=("lua",),
+        whole=script_programs.lua,
+        steps=lambda tools: [[tools[0], "main.lua"]],
+    ),
+    "r": Language(
+        file="main.R",
+        tools=("Rscript",),
+        whole=script_programs.r,
+        steps=lambda tools: [[tools[0], "--vanilla", "main.R"]],
+        unlimited_address_space=True,
     ),
     "php": Language(
         file="main.php",
         tools=("php",),
-        whole=_behind('echo "\\n" . trim(fgets(STDIN)) . " MARK\\n";'),
+        whole=script_programs.php,
         steps=lambda tools: [[tools[0], "-n", "main.php"]],
     ),
     "perl": Language(
         file="main.pl",
         tools=("perl",),
-        whole=_behind('{ my $t_ = <STDIN>; chomp($t_); print "\\n$t_ MARK\\n"; }'),
-        steps=lambda tools: [[tools[0], "main.pl"]],
+        whole=script_programs.perl,
+        steps=lambda tools: [[tools[0], "-I", "/tmp", "main.pl"]],
     ),
     "shell": Language(
         file="main.sh",
         tools=("bash",),
-        whole=_behind("IFS= read -r t_; builtin printf '\\n%s MARK\\n' \"$t_\""),
+        whole=script_programs.shell,
         steps=lambda tools: [[tools[0], "main.sh"]],
     ),
 }
@@ -165,7 +181,7 @@ def not_run(language: str, source: str = "") -> str | None:
     for tool in known.tools:
         if _tool(tool) is None:
             return f"{language}: no `{tool}` below /usr, where a jail finds it"
-    missing = [reason for text, reason in known.needs.items() if text in source]
+    missing = [reason for sign, reason in known.needs.items() if re.search(sign, source)]
     return f"{language}: {missing[0]}" if missing else None
 
 
@@ -174,7 +190,10 @@ def job(language: str, source: str, tests: str, mark: str) -> Job:
     known = LANGUAGES[language]
     files = {name or known.file: text for name, text in known.whole(source, tests, mark).items()}
     steps = known.steps([_tool(tool) or tool for tool in known.tools])
-    environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/tmp"}
+    environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/tmp", **known.environment}
+    if language == "go":
+        # It would ask /proc where it lies.
+        environment["GOROOT"] = str(Path(steps[0][0]).parent.parent)
     if language == "java":
         steps[-1].append(f"Judge_{mark}")
         # It looks for its libraries beside itself, by way of /proc.
@@ -194,7 +213,8 @@ def job(language: str, source: str, tests: str, mark: str) -> Job:
 
 def folders_of_toolchains() -> list[str]:
     """Folders outside /usr that toolchains read."""
-    return [str(path) for path in sorted(Path("/etc").glob("java-*"))]
+    found = [*sorted(Path("/etc").glob("java-*")), Path("/etc/R")]
+    return [str(path) for path in found if path.is_dir()]
 
 
 def _tool(name: str) -> str | None:

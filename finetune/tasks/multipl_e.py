@@ -4,9 +4,12 @@ MultiPL-E gives no answers. SantaCoder's gaps are single lines of answers that p
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
-from finetune.tasks.files import Row, Task
+from finetune.errors import UserError
+from finetune.tasks.files import Row, Task, parsed
 from finetune.tasks.problem import Problem
 
 LANGUAGE_OF_TAG = {
@@ -34,20 +37,77 @@ SANTACODER_LANGUAGES = {"py": "python", "js": "javascript", "java": "java"}
 
 def _multipl_e(files: Sequence[list[Row]]) -> list[Problem]:
     return [
-        Problem(
-            task="multipl_e",
-            id=f"{tag}/{row['name']}",
-            origin=_origin(row["name"]),
-            language=language,
-            prompt=row["prompt"],
-            solution="",
-            tests=row["tests"],
-            part=language,
-            stops=tuple(row["stop_tokens"]),
-        )
+        _problem("multipl_e", tag, language, row)
         for (tag, language), rows in zip(LANGUAGE_OF_TAG.items(), files, strict=True)
         for row in rows
     ]
+
+
+def _problem(task: str, tag: str, language: str, row: Row, part: str = "") -> Problem:
+    return Problem(
+        task=task,
+        id=f"{tag}/{row['name']}",
+        origin=_origin(row["name"]),
+        language=language,
+        prompt=row["prompt"],
+        solution="",
+        tests=row["tests"],
+        part=part or language,
+        stops=tuple(row["stop_tokens"]),
+    )
+
+
+CONFIGURATION = re.compile(r"(humaneval|mbpp)-([a-z]+)(?:-reworded)?$")
+"""A folder of the dataset nuprl/MultiPL-E, or a file's name without its ending."""
+
+
+def is_dataset(place: Path) -> bool:
+    """Whether `place` is a copy of the dataset nuprl/MultiPL-E, or a part of it."""
+    return bool(_configuration(place)) or (place.is_dir() and bool(_files(place)))
+
+
+def read_dataset(place: Path, task: str) -> list[Problem]:
+    """The problems of a local copy of nuprl/MultiPL-E: all of it, or a configuration's folder or
+    file (`mbpp-go`), as Parquet or JSON Lines. Its files are not known by a hash.
+
+    Languages that are not known here go by their tag, and are told as not run.
+    Raises UserError where a file cannot be read or is none of the dataset's.
+    """
+    problems = []
+    for file in _files(place) if place.is_dir() else [place]:
+        found = _configuration(file)
+        assert found, file
+        benchmark, tag = found
+        language = LANGUAGE_OF_TAG.get(tag, "python" if tag == "py" else tag)
+        try:
+            rows = parsed(file.name, file.read_bytes())
+            problems += [
+                _problem(task, tag, language, row, f"{benchmark}-{language}") for row in rows
+            ]
+        except (OSError, ValueError, KeyError, IndexError) as error:
+            raise UserError(
+                f"{file}: cannot be read as MultiPL-E's problems ({error!r}); it needs rows with "
+                "name, prompt, tests and stop_tokens"
+            ) from error
+    counts = Counter(problem.id for problem in problems)
+    if twice := [one for one, count in counts.items() if count > 1]:
+        raise UserError(f"{place}: holds {twice[0]} twice; name the folder of one configuration")
+    return problems
+
+
+def _configuration(place: Path) -> tuple[str, str] | None:
+    """Benchmark and tag by the name of a file or of a folder above it."""
+    above = (place.parent.name, place.parent.parent.name) if place.suffix == ".parquet" else ()
+    for name in (place.name.split(".")[0], *above):
+        if found := CONFIGURATION.match(name):
+            return found[1], found[2]
+    return None
+
+
+def _files(folder: Path) -> list[Path]:
+    ends = (".parquet", ".jsonl", ".jsonl.gz")
+    found = [one for one in sorted(folder.rglob("*")) if one.name.endswith(ends)]
+    return [one for one in found if one.is_file() and _configuration(one)]
 
 
 def _santacoder_fim(files: Sequence[list[Row]]) -> list[Problem]:
@@ -68,8 +128,9 @@ def _santacoder_fim(files: Sequence[list[Row]]) -> list[Problem]:
 
 
 def _origin(name: str) -> str:
-    """`HumanEval/89` of `HumanEval_89_encrypt`."""
-    return f"HumanEval/{re.findall(r'HumanEval_([0-9]+)_', name)[0]}"
+    """`HumanEval/89` of `HumanEval_89_encrypt`, `Mbpp/3` of `mbpp_3_is_not_prime`."""
+    benchmark, number = re.findall(r"(HumanEval|mbpp)_([0-9]+)_", name)[0]
+    return f"{benchmark.capitalize() if benchmark == 'mbpp' else benchmark}/{number}"
 
 
 MULTIPL_E = Task(

@@ -5,6 +5,8 @@
 `prompt + answer + suffix`, a newline and `tests` are one program, which ends without an error where
 the answer is right. Of the optional fields, `suffix` makes it a gap to fill, `stops` are strings
 that end an answer, `solution` is a right one, and `entry_point` names the function under test.
+
+Instead of such a file it may be a local copy of the dataset nuprl/MultiPL-E, or a part of it.
 """
 
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ from data_formats.source_code import LANGUAGES
 from finetune.errors import UserError
 from finetune.tasks.catalogue import TASKS
 from finetune.tasks.humaneval import python_signature
+from finetune.tasks.multipl_e import is_dataset, read_dataset
 from finetune.tasks.problem import Problem
 
 REQUIRED = ("id", "language", "prompt", "tests")
@@ -29,6 +32,8 @@ def read_own(file: Path, task: str = "own") -> list[Problem]:
     """The problems of a file, in its order. Raises UserError that names every mistake's line."""
     if task in TASKS:
         raise UserError(f"{file}: `{task}` is a benchmark's name; give these problems another")
+    if is_dataset(file):
+        return read_dataset(file, task)
     problems: list[Problem] = []
     mistakes: list[str] = []
     lines: dict[str, int] = {}

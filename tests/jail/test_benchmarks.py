@@ -74,7 +74,7 @@ def test_every_answer_of_mbpp_plus_passes_but_one(backend, problems):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("language", ["python", "javascript", "cpp", "java"])
+@pytest.mark.parametrize("language", ["python", "javascript", "cpp", "java", "go", "rust"])
 def test_no_buggy_answer_of_humanevalpack_passes(backend, problems, language):
     if reason := not_run(language):
         pytest.skip(reason)
@@ -84,20 +84,26 @@ def test_no_buggy_answer_of_humanevalpack_passes(backend, problems, language):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("language", ["javascript", "cpp", "java"])
+@pytest.mark.parametrize("language", ["javascript", "cpp", "java", "go", "rust"])
 def test_every_answer_of_humanevalpack_passes(backend, problems, language):
     if reason := not_run(language):
         pytest.skip(reason)
     verdicts = judged(backend, problems("humanevalpack", language))
     assert len(verdicts) == 164
-    assert set(not_passed(verdicts)) == KNOWN_TO_FAIL[language]
+    assert set(not_passed(verdicts)) - MAY_FAIL == KNOWN_TO_FAIL[language]
 
 
 KNOWN_TO_FAIL: dict[str, set[str]] = {
     "javascript": {"JavaScript/162"},  # asks for the package js-md5
     "cpp": {"CPP/22", "CPP/137", "CPP/162"},  # not run: they include Boost and OpenSSL
     "java": set(),
+    "go": set(),
+    "rust": {"Rust/91"},  # not run: it uses the crate regex
 }
+
+
+MAY_FAIL = {"Rust/32"}
+"""Its test draws polynomials on which the answer's iteration need not end."""
 
 
 def mutants(text: str, most: int) -> Iterator[str]:

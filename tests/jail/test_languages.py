@@ -10,44 +10,87 @@ JAVA_TESTS = (
     "class Main { public static void main(String[] args) {\n"
     "if (new Solution().f(2) != 4 || new Solution().f(3) != 9) throw new AssertionError(); } }\n"
 )
+GO_TESTS = (
+    "func TestSquare(t *testing.T) {\n    assert := assert.New(t)\n"
+    "    assert.Equal(4, Square(2))\n    assert.Equal(9, Square(3))\n}\n"
+)
+RUBY_TESTS = (
+    "require 'test/unit'\nclass TestSquare < Test::Unit::TestCase\n  def test_square\n"
+    "    assert_equal(4, f(2))\n    assert_equal(9, f(3))\n  end\nend\n"
+)
+LUA_TESTS = (
+    "lu = require('luaunit')\nfunction test_square()\n    lu.assertEquals(f(2), 4)\n"
+    "    lu.assertEquals(f(3), 9)\nend\nos.exit(lu.LuaUnit.run())"
+)
 TESTS = {
+    "typescript": "console.assert(f(2) === 4)\nconsole.assert(f(3) === 9)\n",
     "javascript": "console.assert(f(2) === 4)\nconsole.assert(f(3) === 9)\n",
     "cpp": CPP_TESTS,
     "java": JAVA_TESTS,
     "rust": "fn main() {\n    assert_eq!(f(2), 4);\n    assert_eq!(f(3), 9);\n}\n",
+    "go": GO_TESTS,
+    "ruby": RUBY_TESTS,
+    "lua": LUA_TESTS,
+    "r": "test <- function() {\n    stopifnot(isTRUE(all.equal(f(2), 4)))\n"
+    "    stopifnot(isTRUE(all.equal(f(3), 9)))\n}\ntest()",
     "php": "if (f(2) !== 4 || f(3) !== 9) { throw new Exception('no'); }\n",
     "perl": "if (f(2) != 4 || f(3) != 9) { exit 1; }\n",
     "shell": "set -e\n[[ $(f 2) = 4 ]]\n[[ $(f 3) = 9 ]]\n",
 }
 ANSWERS = {
+    "typescript": "const f = (x: number): number => { BODY }",
     "javascript": "const f = (x) => { BODY }",
     "cpp": "#include <cstdlib>\n#include <cstdio>\n#include <unistd.h>\nint f(int x) { BODY }",
     "java": "class Solution { int f(int x) { BODY } }",
     "rust": "fn f(x: i32) -> i32 { BODY }",
+    "go": 'package main\n\nimport (\n    "os"\n)\n\nfunc Square(x int) int { BODY }',
+    "ruby": "def f(x)\n BODY\nend",
+    "lua": "local function f(x)\n BODY\nend",
+    "r": "f <- function(x) { BODY }",
     "php": "<?php\nfunction f($x) { BODY }",
     "perl": "sub f { my ($x) = @_; BODY }",
     "shell": "f() { local x=$1; BODY; }",
 }
 RIGHT = {
+    "ruby": "return x * x",
+    "lua": "return x * x",
+    "r": "return(x * x)",
     "php": "return $x * $x;",
     "perl": "return $x * $x;",
     "shell": "echo $((x * x))",
 }
-WRONG = {"php": "return 0;", "perl": "return 0;", "shell": "echo 0"}
+WRONG = {
+    "ruby": "0",
+    "lua": "return 0",
+    "r": "0",
+    "php": "return 0;",
+    "perl": "return 0;",
+    "shell": "echo 0",
+}
 LEAVING = {
+    "typescript": "(globalThis as any).process.exit(0);",
     "javascript": "process.exit(0);",
     "cpp": "_exit(0);",
     "java": "System.exit(0); return 0;",
     "rust": "std::process::exit(0)",
+    "go": "os.Exit(0); return 0",
+    "ruby": "exit!(0)",
+    "lua": "os.exit(0)",
+    "r": "quit(status = 0)",
     "php": "exit(0);",
     "perl": "exit 0;",
     "shell": "exit 0",
 }
 FORGING = {
+    "typescript": "console.log('passed'); (globalThis as any).process.exit(0);",
     "javascript": "console.log('passed'); process.exit(0);",
     "cpp": 'puts("passed"); fflush(stdout); _exit(0);',
     "java": 'System.out.println("passed"); System.exit(0); return 0;',
     "rust": 'println!("passed"); std::process::exit(0)',
+    "go": 'os.Stdout.WriteString("PASS\\n"); os.Exit(0); return 0',
+    "ruby": "puts 'passed'; $stdout.flush; exit!(0)",
+    "lua": "print('passed'); os.exit(0)",
+    "r": "cat('passed'); quit(status = 0)",
     "php": "echo 'passed'; exit(0);",
     "perl": "print 'passed'; exit 0;",
     "shell": "echo passed >&2; exit 0",

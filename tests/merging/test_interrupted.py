@@ -19,7 +19,7 @@ SHARD = 20_000
 MERGE = f"""
 import os, resource, signal, sys
 from pathlib import Path
-from finetune.models import load
+from finetune.merging import tensors
 from finetune.run_folder import RunFolder
 from tests.merging.made import merged
 

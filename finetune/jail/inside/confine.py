@@ -85,6 +85,7 @@ def shut_in(job: dict[str, Any]) -> None:
     new_folder("/tmp", job["tmp_bytes"], job["tmp_files"])
     os.chdir("/tmp")
     for path, text in job["files"].items():
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         with Path(path).open("w", encoding="utf-8", errors="surrogatepass") as file:
             file.write(text)
     limit(job["limits"])
