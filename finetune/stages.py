@@ -221,7 +221,10 @@ def merge(job: Job) -> None:
 def evaluate(job: Job) -> None:
     """scores.json: base and tuned side by side on held-out code."""
     job.ledger.refuse_changes("train", training_basis(job.recipe, job.run))
-    basis = basis_of("evaluate", job.recipe, _inputs(job, "merge"))
+    from finetune.corpus.untrained import inputs_of_forgetting, read_untrained
+
+    more = inputs_of_forgetting(job.recipe.evaluate.forgetting, job.ledger, redo=job.redo)
+    basis = basis_of("evaluate", job.recipe, {**_inputs(job, "merge"), **more})
     if _is_done(job, "evaluate", basis):
         return
     from finetune.corpus import read_documents
@@ -237,7 +240,8 @@ def evaluate(job: Job) -> None:
     with job.ledger.recording("evaluate", basis) as outcome:
         documents = read_documents(job.run.holdout_corpus)
         corpus = open_corpus(job.run.holdout_corpus, CodeTokenizer(base.folder))
-        inputs = held_out(corpus, documents, section, job.recipe.sequences.length)
+        others = read_untrained(section.forgetting, job.recipe.data.curate, job.run)
+        inputs = held_out(corpus, documents, section, job.recipe.sequences.length, others)
         before = score_model(base.folder, inputs, section, trust_remote_code=trust)
         after = score_model(job.run.merged, inputs, section, trust_remote_code=trust)
         models = {"base": base.folder, "tuned": job.run.merged}

@@ -56,6 +56,7 @@ def task_scores(task: ChosenTask, judged: Mapping[str, Judged]) -> dict[str, Any
                 task.problems, zip(passed["base"], passed["tuned"], strict=True), strict=True
             )
         },
+        "origins": {problem.id: problem.origin for problem in task.problems},
         **_by_language(task, passed),
         "examples": _examples(task, judged),
         "not_run": [{"what": what, "why": why} for what, why in task.not_run],

@@ -103,7 +103,8 @@ def test_a_wrong_method_is_refused_with_the_choices(tune_refusal, text, line):
 
 def test_a_gate_on_an_unknown_measure_is_refused_at_its_name(refusal, recipe_text):
     assert refusal(recipe_text + "evaluate: {gate: {psn: {max_loss_rise: 1}}}\n") == [
-        "r.yaml:10: evaluate.gate.psn: is not measured; what is: left_to_right, psm, spm, infilling"
+        "r.yaml:10: evaluate.gate.psn: is not measured; what is: left_to_right, psm, spm, "
+        "infilling, infilling_line, infilling_lines, infilling_function_body, infilling_span"
     ]
 
 
