@@ -100,9 +100,10 @@ def test_languages_of_a_problem_set_have_a_table(card):
 
 
 def test_infilling_is_shown_by_the_kind_of_gap(card):
-    kinds = {"function_body": {"exact_match": 0.051, "edit_similarity": 0.44, "problems": 50}}
-    one = {"exact_match": 0.2, "edit_similarity": 0.6, "problems": 100, "kinds": kinds}
-    text = section(card(infilling={"base": one, "tuned": one}), "Infilling")
+    body = {"exact_match": 0.051, "edit_similarity": 0.44, "problems": 50}
+    kinds = {"function_body": {"base": body, "tuned": body}}
+    one = {"exact_match": 0.2, "edit_similarity": 0.6, "problems": 100}
+    text = section(card(infilling={"base": one, "tuned": one, "kinds": kinds}), "Infilling")
     assert "| Edit similarity | 0.6 | 0.6 |" in text
     assert "| function body: Share filled in exactly | 0.051 | 0.051 |" in text
     assert "| function body: Gaps | 50 | 50 |" in text

@@ -6,9 +6,10 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from finetune.report import read_run, rows
+from finetune.report.forgetting import forgetting
 from finetune.report.task_bars import highest, part_bars, task_bars
 from finetune.report.task_charts import differences, problem_marks, state
-from finetune.report.task_page import forgetting, section
+from finetune.report.task_page import section
 from finetune.report.tasks import Tried, infilling_of, tasks_of
 from finetune.run_folder import read_json, write_json
 from tests.report.task_scores import SETTINGS, full, infilling_comparison, proven, side, small_task
@@ -155,10 +156,11 @@ def test_parts_are_drawn_by_language_and_by_kind():
     by_language = {"go": {"base": 0.1, "tuned": 0.2, "problems": 154}}
     drawing = wide(part_bars(task_of(by_language=by_language), "a"))
     assert "go, 154 problems" in {text.text for text in drawing.iter("text")}
-    kinds = {"single_line": {"exact_match": 0.3, "problems": 7}}
-    values = {"exact_match": 0.2, "problems": 9, "kinds": kinds}
-    task = infilling_of({"infilling": {"base": values, "tuned": values}})
-    assert "single line, 7 problems" in wide(part_bars(task, "a")).find("desc").text
+    own = {"exact_match": 0.3, "problems": 7}
+    values = {"exact_match": 0.2, "problems": 9}
+    kinds = {"function_body": {"base": own, "tuned": own}}
+    task = infilling_of({"infilling": {"base": values, "tuned": values, "kinds": kinds}})
+    assert "function body, 7 problems" in wide(part_bars(task, "a")).find("desc").text
 
 
 def test_differences_are_drawn_beside_zero_in_the_colour_of_their_verdict():
