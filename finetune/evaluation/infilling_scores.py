@@ -145,12 +145,20 @@ def _loaded(folder: str) -> Any:
 
 def _settings(kinds: Sequence[GapKind], max_new_tokens: int | dict[GapKind, int]) -> dict[str, Any]:
     return {
-        "task": f"gaps in held-out files ({', '.join(kinds)}), by exact match of stripped text",
+        "task": f"{_listed(kinds)} of held-out files, by exact match of stripped text",
         "layout": "psm",
         "decoding": "greedy",
         "max_new_tokens": max_new_tokens,
-        "stops": [stop for kind in kinds for stop in STOPS.get(kind, ())],
+        "end": ", ".join(sorted({_end(kind) for kind in kinds})),
     }
+
+
+def _listed(kinds: Sequence[GapKind]) -> str:
+    return ", ".join(kind.replace("_", " ") for kind in kinds)
+
+
+def _end(kind: GapKind) -> str:
+    return "of a line at its end" if kind in STOPS else "where the model sets it"
 
 
 def _examples(own: Compared, names: Sequence[str]) -> list[dict[str, Any]]:

@@ -40,7 +40,11 @@ def forgetting_notes(view: RunView) -> list[tuple[str, str]]:
     stated = view.scores.get("forgetting")
     for source in stated if isinstance(stated, list) else []:
         name = inert_line(str(_dict(source).get("source", "")))
-        for what, prefix in (("documents", ""), ("drops", "left out: "), ("skipped", "skipped: ")):
+        for what, prefix in (
+            ("documents", "files of "),
+            ("drops", "left out: "),
+            ("skipped", "skipped: "),
+        ):
             for key, count in _dict(_dict(source).get(what)).items():
                 notes.append((f"{name}, {prefix}{inert_line(str(key))}", f"{count}"))
     return notes

@@ -170,6 +170,8 @@ def _brief(side: Side) -> Side:
 
 
 def _value(value: object) -> str:
+    if isinstance(value, dict):
+        return f"({in_words(value)})"
     plain = isinstance(value, str | int | float) and not isinstance(value, bool)
     return inert_line(str(value) if plain else json.dumps(value, ensure_ascii=False, default=str))
 
