@@ -198,8 +198,7 @@ def _inspect_base(recipe: Recipe, facts: BaseFacts, findings: Findings) -> None:
     if facts.positions is not None and length > facts.positions:
         message = f"{length} is beyond the base's {facts.positions} positions"
         findings.problems.append(Problem(("sequences", "length"), message))
-    stated = recipe.evaluate.max_new_tokens
-    longest = max(stated.values(), default=0) if isinstance(stated, dict) else stated
+    longest = max(recipe.evaluate.max_new_tokens.values(), default=0)
     if facts.positions is not None and longest + 64 > facts.positions:
         message = f"{longest} leaves no room for a prompt in the base's {facts.positions} positions"
         findings.problems.append(Problem(("evaluate", "max_new_tokens"), message))
@@ -269,7 +268,10 @@ def _inspect_sentinels(
     recipe: Recipe, known: Collection[str], base: str, findings: Findings
 ) -> None:
     """Documents are written with sentinels by name, which the tokenizer must have."""
-    for index, source in enumerate(recipe.data.sources):
+    keys = {("data", "sources"): recipe.data.sources}
+    keys[("evaluate", "forgetting")] = recipe.evaluate.forgetting
+    named = [(key, *one) for key, sources in keys.items() for one in enumerate(sources)]
+    for key, index, source in named:
         missing = [token for token in sentinels_of_format(source) if token not in known]
         if missing:
             message = (
@@ -277,7 +279,7 @@ def _inspect_sentinels(
                 f"{base} does not have; leave the source out, or choose a base that was trained "
                 "on it"
             )
-            findings.problems.append(Problem(("data", "sources", index, "format"), message))
+            findings.problems.append(Problem((*key, index, "format"), message))
 
 
 def _inspect_licence(recipe: Recipe, facts: BaseFacts, findings: Findings) -> None:

@@ -78,7 +78,7 @@ def fill(
     `max_new_tokens` leave a prompt no room."""
     filled = {}
     for kind, problems in gaps.by_kind.items():
-        limit = section.longest_completion(kind)
+        limit = section.max_new_tokens.get(kind)
         if limit is None:
             limit = min(LONGEST_COMPLETION[kind], positions_of(model) // 2)
         completions = infill(

@@ -25,6 +25,21 @@ GATED_KINDS = {f"{INFILLING}_{kind}": kind for kind in LONGEST_COMPLETION}
 """The gate's names of one kind each: `infilling_line`."""
 
 
+_TRAINING_KEYS = ("weight", "fim", "labels", "header")
+"""Of a source: how it is learned."""
+
+
+def _of_every_kind(value: Any) -> Any:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return dict.fromkeys(LONGEST_COMPLETION, value) if is_number else value
+
+
+LongestCompletions = Annotated[
+    dict[GapKind, Count],
+    BeforeValidator(_of_every_kind, json_schema_input_type=Count | dict[GapKind, Count]),
+]
+
+
 class TaskChoice(BaseModel):
     """A task with its published settings, but for what is said here."""
 
@@ -78,7 +93,7 @@ class Evaluate(BaseModel):
     ] = tuple(LONGEST_COMPLETION)
     """What is taken out: the rest of a `line`, several `lines`, the body of a function, any span of
     characters."""
-    max_new_tokens: Count | dict[GapKind, Count] = {}
+    max_new_tokens: LongestCompletions = {}
     """Longest completion: one number for every kind of gap, or some by kind
     (`{function_body: 300}`). The others have their own: line 48, lines 256, function_body 640,
     span 96, or half of the model's positions where those are fewer."""
@@ -97,11 +112,6 @@ class Evaluate(BaseModel):
     """Files in languages that were not trained on, given as `data.sources` are. Their losses are
     told by language and stand in no total."""
 
-    def longest_completion(self, kind: GapKind) -> int | None:
-        """In tokens, where the recipe says."""
-        stated = self.max_new_tokens
-        return stated.get(kind) if isinstance(stated, dict) else stated
-
 
 def contradictions(section: Evaluate) -> Iterator[tuple[KeyPath, str]]:
     """What each key alone allows but the keys together do not; keys from the section on."""
@@ -109,6 +119,10 @@ def contradictions(section: Evaluate) -> Iterator[tuple[KeyPath, str]]:
     for index, name in enumerate(names):
         if name in names[:index] or name in (*LAYOUTS, INFILLING, *GATED_KINDS):
             yield ("tasks", index), f"{name}: something measured has this name already"
+    for index, source in enumerate(section.forgetting):
+        for key in _TRAINING_KEYS:
+            if getattr(source, key) is not None:
+                yield ("forgetting", index, key), "means nothing where nothing is trained"
     kinds = [name for name, kind in GATED_KINDS.items() if kind in section.infilling_kinds]
     measured = (*LAYOUTS, INFILLING, *kinds, *names)
     for name, gate in section.gate.items():

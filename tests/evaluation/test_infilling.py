@@ -167,7 +167,6 @@ def test_turned_off_is_not_left_out():
 
 
 def test_a_number_of_tokens_holds_for_every_kind_and_names_for_their_own():
-    assert Evaluate(max_new_tokens=7).longest_completion("span") == 7
+    assert Evaluate(max_new_tokens=7).max_new_tokens == dict.fromkeys(LONGEST_COMPLETION, 7)
     some = Evaluate(max_new_tokens={"function_body": 9})
-    assert some.longest_completion("function_body") == 9
-    assert some.longest_completion("span") is None
+    assert some.max_new_tokens == {"function_body": 9}
