@@ -44,6 +44,7 @@ def inspect(recipe: Recipe, run: RunFolder) -> Findings:
     _inspect_sources(recipe, findings, is_prepared=Ledger(run).is_done("prepare"))
     _inspect_curation(recipe, findings)
     _inspect_tasks(recipe, findings)
+    _inspect_forgetting(recipe, findings, is_evaluated=Ledger(run).is_done("evaluate"))
     _inspect_scratch(recipe, findings)
     try:
         facts = base_facts(recipe.base, run)
@@ -105,6 +106,19 @@ def _inspect_sources(recipe: Recipe, findings: Findings, *, is_prepared: bool) -
         refuse_overlaps(sources, readers)
     except UserError as error:
         findings.problems.append(Problem(("data", "sources"), str(error)))
+
+
+def _inspect_forgetting(recipe: Recipe, findings: Findings, *, is_evaluated: bool) -> None:
+    for index, source in enumerate(recipe.evaluate.forgetting):
+        try:
+            if source.dataset is None:  # else looked at when it is read
+                open_source(source, index)
+        except UserError as error:
+            if is_evaluated:
+                findings.notes.append(f"measured before, and not looked at again: {error}")
+            else:
+                key = ("evaluate", "forgetting", index)
+                findings.problems.append(Problem(key, str(error)))
 
 
 def _inspect_curation(recipe: Recipe, findings: Findings) -> None:
@@ -192,7 +206,7 @@ def _inspect_base(recipe: Recipe, facts: BaseFacts, findings: Findings) -> None:
     if facts.positions is not None and length > facts.positions:
         message = f"{length} is beyond the base's {facts.positions} positions"
         findings.problems.append(Problem(("sequences", "length"), message))
-    longest = recipe.evaluate.max_new_tokens
+    longest = max(recipe.evaluate.max_new_tokens.values(), default=0)
     if facts.positions is not None and longest + 64 > facts.positions:
         message = f"{longest} leaves no room for a prompt in the base's {facts.positions} positions"
         findings.problems.append(Problem(("evaluate", "max_new_tokens"), message))
@@ -262,7 +276,10 @@ def _inspect_sentinels(
     recipe: Recipe, known: Collection[str], base: str, findings: Findings
 ) -> None:
     """Documents are written with sentinels by name, which the tokenizer must have."""
-    for index, source in enumerate(recipe.data.sources):
+    keys = {("data", "sources"): recipe.data.sources}
+    keys[("evaluate", "forgetting")] = recipe.evaluate.forgetting
+    named = [(key, *one) for key, sources in keys.items() for one in enumerate(sources)]
+    for key, index, source in named:
         missing = [token for token in sentinels_of_format(source) if token not in known]
         if missing:
             message = (
@@ -270,7 +287,7 @@ def _inspect_sentinels(
                 f"{base} does not have; leave the source out, or choose a base that was trained "
                 "on it"
             )
-            findings.problems.append(Problem(("data", "sources", index, "format"), message))
+            findings.problems.append(Problem((*key, index, "format"), message))
 
 
 def _inspect_licence(recipe: Recipe, facts: BaseFacts, findings: Findings) -> None:

@@ -174,7 +174,10 @@ def merge(job: Job) -> None:
 def evaluate(job: Job) -> None:
     """scores.json: base and tuned side by side on held-out code."""
     job.ledger.refuse_changes("train", training_basis(job.recipe, job.run))
-    basis = basis_of("evaluate", job.recipe, _inputs(job, "merge"))
+    from finetune.corpus.untrained import inputs_of_forgetting, read_untrained
+
+    more = inputs_of_forgetting(job.recipe.evaluate.forgetting, job.ledger, redo=job.redo)
+    basis = basis_of("evaluate", job.recipe, {**_inputs(job, "merge"), **more})
     if _is_done(job, "evaluate", basis):
         return
     from finetune.evaluation.evaluation import evaluate_run
@@ -183,8 +186,11 @@ def evaluate(job: Job) -> None:
 
     with job.ledger.recording("evaluate", basis) as outcome:
         section, length = job.recipe.evaluate, job.recipe.sequences.length
+        others = read_untrained(section.forgetting, job.recipe.data.curate, job.run)
         trust = job.base.trust_remote_code
-        scores = evaluate_run(job.run, section, _models(job), length, trust_remote_code=trust)
+        scores = evaluate_run(
+            job.run, section, _models(job), length, others, trust_remote_code=trust
+        )
         write_json(job.run.scores, scores)
         outcome.summary = in_words(scores)
         outcome.output = sha256_of(job.run.scores)

@@ -41,9 +41,15 @@ data:
 sequences: {length: 128}
 tune: {method: lora, rank: 4, alpha: 8}
 train: {tokens: 4096, batch_tokens: 1024, learning_rate: 3e-3, precision: fp32}
-evaluate: {infilling_problems: 4, max_new_tokens: 8, loss_tokens: 2048}
+evaluate:
+  infilling_problems: 4
+  max_new_tokens: 8
+  loss_tokens: 2048
+  forgetting: [{format: source_code, path: others}]
 publish: {repo: tests/tuned, hub: ./hub}
 """
+
+GO = "package main\n\nfunc total(a int, b int) int {\n\treturn a + b\n}\n" * 20
 
 
 def finetune(*arguments: str, code: int = 0) -> str:
@@ -60,6 +66,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("job")
     (folder / "base.yaml").write_text(BASE.replace("LICENCE", "bigcode-openrail-m"))
     (folder / "tuned.yaml").write_text(TUNED)
+    (folder / "others").mkdir()
+    (folder / "others" / "a.go").write_text(GO)
     runs = str(folder / "runs")
     finetune("run", str(folder / "base.yaml"), "--runs", runs)
     output = finetune("run", str(folder / "tuned.yaml"), "--runs", runs, "--push")
@@ -97,6 +105,24 @@ def test_losses_fall_on_files_that_were_held_out(run):
     assert set(losses["base"]) == {"left_to_right", "psm", "spm"}
     for layout, before in losses["base"].items():
         assert losses["tuned"][layout] < before
+
+
+def test_gaps_of_every_kind_are_filled_in(run):
+    infilling = read(run / "scores.json")["infilling"]
+    kinds = {kind: own["base"]["problems"] for kind, own in infilling["kinds"].items()}
+    assert kinds == dict.fromkeys(("line", "lines", "function_body", "span"), 4)
+    assert infilling["tuned"]["problems"] == 16
+
+
+def test_a_language_that_was_not_trained_on_is_measured_and_in_no_total(place):
+    run = place / "runs" / "tuned"
+    scores = read(run / "scores.json")
+    assert scores["trained_languages"] == ["python"]
+    assert set(scores["losses_by_language"]) == {"python", "go"}
+    assert scores["losses"] == scores["losses_by_language"]["python"]
+    assert scores["forgetting"][0]["documents"] == {"go": 1}
+    assert "Measured without being trained on: go." in (run / "release" / "README.md").read_text()
+    assert "go, left to right" in (run / "report.html").read_text()
 
 
 def test_the_card_states_the_scores_of_the_run(run):
@@ -170,6 +196,15 @@ def test_a_changed_key_is_named_with_the_stage_to_redo(place, override, stage):
     output = finetune("run", str(place / "tuned.yaml"), override, "--runs", runs, code=2)
     assert f"{override.partition('=')[0]} changed since `{stage}` ran" in output
     assert f"--redo {stage}" in output
+
+
+def test_a_changed_file_of_another_language_is_noticed(place):
+    arguments = ("run", str(place / "tuned.yaml"), "--runs", str(place / "runs"))
+    file = place / "others" / "a.go"
+    file.write_text(GO + "// more\n")
+    output = finetune(*arguments, code=2)
+    file.write_text(GO)
+    assert "evaluate.forgetting.0: content changed since `evaluate` ran" in output
 
 
 @pytest.mark.parametrize("command", ["train", "merge", "evaluate"])

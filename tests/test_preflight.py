@@ -69,6 +69,18 @@ def test_a_line_of_the_opt_out_file_that_is_no_entry_is_a_problem(found, tmp_pat
     assert "did you mean `owner: ann`?" in problems["data.curate.opt_out"]
 
 
+def test_files_for_forgetting_that_are_not_there_are_a_problem(found, tmp_path):
+    gone = f"evaluate.forgetting=[{{format: source_code, path: {tmp_path / 'gone'}}}]"
+    assert "gone" in found(gone)[0]["evaluate.forgetting.0"]
+
+
+def test_files_for_forgetting_need_their_sentinels_too(found, tmp_path):
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / "a.go").write_text("package main\n")
+    named = f"evaluate.forgetting=[{{format: repository, path: {tmp_path / 'others'}}}]"
+    assert "written with <repo_name>" in found(named)[0]["evaluate.forgetting.0.format"]
+
+
 def test_a_mistake_in_the_licences_is_a_problem(found):
     problems = found("data.curate.licences=permisive")[0]
     assert "`permisive`" in problems["data.curate.licences"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from finetune.corpus import read_documents
+from finetune.corpus.untrained import Untrained
 from finetune.evaluation.score import ModelScores, held_out, score_model, scores_json
 from finetune.evaluation.site import site_for
 from finetune.evaluation.tasks_of_run import (
@@ -32,10 +33,12 @@ def evaluate_run(
     section: Evaluate,
     folders: Mapping[str, Path],
     length: int,
+    others: Untrained,
     *,
     trust_remote_code: bool,
 ) -> dict[str, Any]:
-    """The contents of scores.json; `folders` of `base` and `tuned`, `length` of held-out blocks.
+    """The contents of scores.json; `folders` of `base` and `tuned`, `length` of held-out blocks,
+    `others` the files of languages that were not trained on.
 
     Raises UserError.
     """
@@ -43,7 +46,7 @@ def evaluate_run(
     site = site_for(tasks, section)
     documents = read_documents(run.holdout_corpus)
     corpus = open_corpus(run.holdout_corpus, CodeTokenizer(folders["base"]))
-    inputs = held_out(corpus, documents, section, length)
+    inputs = held_out(corpus, documents, section, length, others)
     measured: dict[str, ModelScores] = {}
     written: dict[str, dict[str, Written]] = {}
     for name, folder in folders.items():

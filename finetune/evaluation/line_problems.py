@@ -22,6 +22,14 @@ class LineProblem:
     language: str
     gap: Gap
     truth: str
+    repo: str = ""
+    line: int = 1
+    """Where the gap begins in its file, from 1."""
+
+    @property
+    def origin(self) -> str:
+        """Its file: the gaps of one stand and fall together."""
+        return f"{self.repo}/{self.path}"
 
 
 def line_problems(documents: Sequence[Document], count: int) -> list[LineProblem]:
@@ -32,7 +40,7 @@ def line_problems(documents: Sequence[Document], count: int) -> list[LineProblem
 def gap_problems(documents: Sequence[Document], count: int, bounds: Bounds) -> list[LineProblem]:
     """`count` of the parts that `bounds` gives, picked by a hash of file and position."""
     candidates = [
-        (_rank(document.id, first + start), document, body, start, end)
+        (_rank(document.id, first + start), document, first, body, start, end)
         for document in documents
         for first, body in _bodies(document)
         for start, end in bounds(body, document.language)
@@ -44,8 +52,10 @@ def gap_problems(documents: Sequence[Document], count: int, bounds: Bounds) -> l
             document.language,
             Gap(body[:start], body[end:]),
             body[start:end],
+            document.repo,
+            document.text.count("\n", 0, first + start) + 1,
         )
-        for _, document, body, start, end in candidates[:count]
+        for _, document, first, body, start, end in candidates[:count]
     ]
 
 

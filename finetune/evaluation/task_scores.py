@@ -59,6 +59,7 @@ def task_scores(
                 task.problems, zip(*passed.values(), strict=True), strict=True
             )
         },
+        "origins": {problem.id: problem.origin for problem in task.problems},
         **_by_language(task, passed),
         "examples": _examples(task, judged),
         "not_run": [{"what": what, "why": why} for what, why in not_run],

@@ -6,7 +6,7 @@ from typing import Any
 
 from data_formats.fim import LAYOUTS
 from finetune.errors import UserError
-from finetune.generation.completion import Request
+from finetune.generation.completion import Request, cut
 from finetune.generation.engine import LocalModel, positions_of
 from finetune.generation.sampling import Sampling
 from finetune.tokenizer import CodeTokenizer
@@ -67,7 +67,28 @@ def infill_lines(
     max_new_tokens: int,
     batch_size: int = 32,
 ) -> list[str]:
-    """The most likely rest of a line for each gap, in the order of `gaps`.
+    """The most likely rest of a line for each gap, in the order of `gaps`; see `infill`."""
+    return infill(
+        model,
+        tokenizer,
+        gaps,
+        stops=("\n",),
+        max_new_tokens=max_new_tokens,
+        batch_size=batch_size,
+    )
+
+
+def infill(
+    model: Any,
+    tokenizer: CodeTokenizer,
+    gaps: Sequence[Gap],
+    *,
+    stops: tuple[str, ...],
+    max_new_tokens: int,
+    batch_size: int = 32,
+) -> list[str]:
+    """The most likely text for each gap, in the order of `gaps`: up to the first of `stops`, or to
+    the end that the model itself sets.
 
     Raises UserError where `max_new_tokens` leaves a prompt no room.
     """
@@ -80,16 +101,16 @@ def infill_lines(
         )
     requests = [
         Request(
-            task="lines",
+            task="infilling",
             id=str(number),
             sample=0,
             prompt=tuple(psm_prompt(gap, tokenizer, budget)),
-            stops=("\n",),
+            stops=stops,
         )
         for number, gap in enumerate(gaps)
     ]
     local = LocalModel(model=model, tokenizer=tokenizer, name="", batch_size=batch_size)
-    lines = [""] * len(gaps)
+    texts = [""] * len(gaps)
     for index, written in local.write(requests, Sampling(max_new_tokens=max_new_tokens)):
-        lines[index] = tokenizer.decode(written.ids).split("\n")[0]
-    return lines
+        texts[index] = cut(tokenizer.decode(written.ids), stops)[0]
+    return texts

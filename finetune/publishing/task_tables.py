@@ -7,11 +7,15 @@ from typing import Any
 
 from finetune.evaluation.chance import Contrast, contrast_of
 from finetune.publishing.local_paths import mask
-from finetune.publishing.tables import SIDES, at, shown, table
+from finetune.publishing.tables import LAYOUTS, SIDES, at, shown, table
 
 MODELS = dict(zip(SIDES, ("base", "this model"), strict=True))
 _BESIDE = ("interval", "problems", "samples", "settings", "kinds", "not_run")
 """What stands beside a side's measures and is none."""
+_UNITS = {
+    "losses_by_language": "Loss in nats per token",
+    "bits_per_byte_by_language": "Bits per byte",
+}
 _READINGS = {
     "better": "better, beyond chance",
     "worse": "worse, beyond chance",
@@ -55,7 +59,12 @@ def _beside(task: Any, side: str, measure: str) -> tuple[Any, Any, Any]:
 def comparisons(scores: dict[str, Any]) -> str:
     """This model against its base, problem by problem; empty where nothing was compared."""
     infilling = at(scores, "infilling")
-    named = [("infilling of held-out code", infilling), *_tasks(scores)]
+    kinds = (at(infilling, "kinds") or {}).items()
+    named = [
+        ("infilling of held-out code", infilling),
+        *((f"infilling, {kind.replace('_', ' ')}", own) for kind, own in kinds),
+        *_tasks(scores),
+    ]
     found = [(name, contrast_of(at(task, "comparison"))) for name, task in named]
     rows = [(name, *_compared(contrast)) for name, contrast in found if contrast]
     header = ("This model minus base", "Difference", "95% interval", "p", "Won", "Lost", "Reading")
@@ -114,12 +123,11 @@ def infilling(scores: dict[str, Any]) -> str:
     rows = [
         (name, *_both(measured, key)) for key, name in names.items() if _is_known(measured, key)
     ]
-    kinds = dict.fromkeys(kind for side in SIDES for kind in at(measured, side, "kinds") or {})
     rows += [
-        (f"{kind.replace('_', ' ')}: {name}", *_both(measured, "kinds", kind, key))
-        for kind in kinds
+        (f"{kind.replace('_', ' ')}: {name}", *_both(own, key))
+        for kind, own in (at(measured, "kinds") or {}).items()
         for key, name in names.items()
-        if _is_known(measured, "kinds", kind, key)
+        if _is_known(own, key)
     ]
     return table(("Infilling of held-out code", "Base", "This model"), rows)
 
@@ -134,7 +142,7 @@ def _is_known(measured: Any, *keys: str) -> bool:
 
 def not_run(scores: dict[str, Any]) -> list[str]:
     """`swift of multipl_e: not run, no toolchain`."""
-    whole = at(scores, "tasks_not_run") or []
+    whole = [*(at(scores, "infilling_not_run") or []), *(at(scores, "tasks_not_run") or [])]
     parts = [
         {**one, "what": f"{one.get('what')} of {name}"}
         for name, task in _tasks(scores)
@@ -151,6 +159,34 @@ def not_trained(scores: dict[str, Any]) -> list[str]:
     trained = at(scores, "trained_languages")
     measured = at(scores, "losses_by_language") or {}
     return [shown(name) for name in measured if isinstance(trained, list) and name not in trained]
+
+
+def forgetting(scores: dict[str, Any]) -> str:
+    """Losses and bits per byte in those languages; empty where there is none."""
+    measured = at(scores, "losses_by_language") or {}
+    trained = at(scores, "trained_languages")
+    rows = [
+        (language, f"{unit}, {name}", *(at(scores, key, language, side, layout) for side in SIDES))
+        for language in (measured if isinstance(trained, list) else ())
+        if language not in trained
+        for key, unit in _UNITS.items()
+        for layout, name in LAYOUTS.items()
+        if any(at(scores, key, language, side, layout) is not None for side in SIDES)
+    ]
+    return table(("Language", "Measure", "Base", "This model"), rows) if rows else ""
+
+
+def forgetting_sources(scores: dict[str, Any]) -> list[str]:
+    """What the recipe brought to measure them: files by language, and what was left out."""
+    return [
+        f"{shown(at(source, 'source'))}: {_counted(at(source, 'documents'))}; left out: "
+        f"{_counted({**(at(source, 'drops') or {}), **(at(source, 'skipped') or {})})}"
+        for source in at(scores, "forgetting") or []
+    ]
+
+
+def _counted(counts: Any) -> str:
+    return ", ".join(f"{shown(name)} ({shown(count)})" for name, count in counts.items()) or "none"
 
 
 def _tasks(scores: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -5,13 +5,39 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
+from finetune.recipe.data import Source
 from finetune.recipe.fields import SECTION, Count, Natural, Texts, frozen
 from finetune.recipe.source import KeyPath
 
 LAYOUTS = ("left_to_right", "psm", "spm")
 """What held-out losses are measured in."""
 INFILLING = "infilling"
-"""The gate's name of what `infilling_problems` measures."""
+"""The gate's name of what `infilling_problems` measures, over all kinds of gaps."""
+GapKind = Literal["line", "lines", "function_body", "span"]
+LONGEST_COMPLETION: dict[GapKind, int] = {
+    "line": 48,
+    "lines": 256,
+    "function_body": 640,
+    "span": 96,
+}
+"""Tokens, by what may be taken out of a file: a body has 2000 characters at most, a span 200."""
+GATED_KINDS = {f"{INFILLING}_{kind}": kind for kind in LONGEST_COMPLETION}
+"""The gate's names of one kind each: `infilling_line`."""
+
+
+_TRAINING_KEYS = ("weight", "fim", "labels", "header")
+"""Of a source: how it is learned."""
+
+
+def _of_every_kind(value: Any) -> Any:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return dict.fromkeys(LONGEST_COMPLETION, value) if is_number else value
+
+
+LongestCompletions = Annotated[
+    dict[GapKind, Count],
+    BeforeValidator(_of_every_kind, json_schema_input_type=Count | dict[GapKind, Count]),
+]
 
 
 class TaskChoice(BaseModel):
@@ -74,7 +100,7 @@ class Gate(BaseModel):
     max_loss_rise: Annotated[float, Field(ge=0.0)] | None = None
     """In nats per token; of a layout."""
     max_drop_points: Annotated[float, Field(ge=0.0)] | None = None
-    """In points of a hundred; of a task, or of `infilling`."""
+    """In points of a hundred; of a task, of `infilling`, or of one kind of it."""
 
 
 class Evaluate(BaseModel):
@@ -86,9 +112,16 @@ class Evaluate(BaseModel):
     ] = ()
     """Benchmarks by name (`humaneval`), or with settings of yours: `{name: mbpp, samples: 1}`."""
     infilling_problems: Natural = 200
-    """Held-out lines to fill in; 0 turns it off."""
-    max_new_tokens: Count = 48
-    """Longest completion of a line."""
+    """Gaps in held-out files that are filled in, of each kind; 0 turns it off."""
+    infilling_kinds: Annotated[
+        tuple[GapKind, ...], Field(min_length=1), BeforeValidator(frozen)
+    ] = tuple(LONGEST_COMPLETION)
+    """What is taken out: the rest of a `line`, several `lines`, the body of a function, any span of
+    characters."""
+    max_new_tokens: LongestCompletions = {}
+    """Longest completion: one number for every kind of gap, or some by kind
+    (`{function_body: 300}`). The others have their own: line 48, lines 256, function_body 640,
+    span 96, or half of the model's positions where those are fewer."""
     loss_tokens: Count = 2_000_000
     """At most so many held-out tokens per language and layout."""
     benchmarks: str | None = None
@@ -103,16 +136,25 @@ class Evaluate(BaseModel):
     servers: Servers = Servers()
     """Running servers that write the completions of tasks instead of this process."""
     gate: dict[str, Gate] = {}
-    """A run that does worse does not reach release/. By layout, by task, or `infilling`."""
+    """A run that does worse does not reach release/. By layout, by task, `infilling`, or one kind
+    of gap (`infilling_line`)."""
+    forgetting: Annotated[tuple[Source, ...], BeforeValidator(frozen)] = ()
+    """Files in languages that were not trained on, given as `data.sources` are. Their losses are
+    told by language and stand in no total."""
 
 
 def contradictions(section: Evaluate) -> Iterator[tuple[KeyPath, str]]:
     """What each key alone allows but the keys together do not; keys from the section on."""
     names = [task.name for task in section.tasks]
     for index, name in enumerate(names):
-        if name in names[:index] or name in (*LAYOUTS, INFILLING):
+        if name in names[:index] or name in (*LAYOUTS, INFILLING, *GATED_KINDS):
             yield ("tasks", index), f"{name}: something measured has this name already"
-    measured = (*LAYOUTS, INFILLING, *names)
+    for index, source in enumerate(section.forgetting):
+        for key in _TRAINING_KEYS:
+            if getattr(source, key) is not None:
+                yield ("forgetting", index, key), "means nothing where nothing is trained"
+    kinds = [name for name, kind in GATED_KINDS.items() if kind in section.infilling_kinds]
+    measured = (*LAYOUTS, INFILLING, *kinds, *names)
     for name, gate in section.gate.items():
         limit, other = "max_loss_rise", "max_drop_points"
         if name not in LAYOUTS:

@@ -95,16 +95,22 @@ def resolve_paths(values: dict[str, Any], folder: Path) -> list[Problem]:
     return problems
 
 
+def _source_paths(section: Any, key: KeyPath) -> Iterator[tuple[dict[str, Any], str, KeyPath]]:
+    """Of the sources below `key`, whose section is given."""
+    sources = section.get(key[-1]) if isinstance(section, dict) else None
+    for index, source in enumerate(sources if isinstance(sources, list) else []):
+        if isinstance(source, dict) and isinstance(source.get("path"), str):
+            yield source, "path", (*key, index, "path")
+        dataset = source.get("dataset") if isinstance(source, dict) else None
+        if isinstance(dataset, str) and is_folder(dataset):
+            yield source, "dataset", (*key, index, "dataset")
+
+
 def _paths(values: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str, KeyPath]]:
     """Every place that holds a path: the mapping, the name in it, and the whole key."""
     data, publish, base = values.get("data"), values.get("publish"), values.get("base")
-    sources = data.get("sources") if isinstance(data, dict) else None
-    for index, source in enumerate(sources if isinstance(sources, list) else []):
-        if isinstance(source, dict) and isinstance(source.get("path"), str):
-            yield source, "path", ("data", "sources", index, "path")
-        dataset = source.get("dataset") if isinstance(source, dict) else None
-        if isinstance(dataset, str) and is_folder(dataset):
-            yield source, "dataset", ("data", "sources", index, "dataset")
+    yield from _source_paths(data, ("data", "sources"))
+    yield from _source_paths(values.get("evaluate"), ("evaluate", "forgetting"))
     curate, evaluate = (
         data.get("curate") if isinstance(data, dict) else None,
         values.get("evaluate"),

@@ -15,7 +15,7 @@ from finetune.evaluation.statistics import compare
 from finetune.report.inert import inert_line
 from finetune.report.row import Better
 from finetune.report.runs import RunView, number, read_run
-from finetune.report.tasks import Side, TaskView, infilling_of, tasks_of
+from finetune.report.tasks import Side, TaskView, infilling_kinds, infilling_of, tasks_of
 from finetune.report.wording import LAYOUTS
 from finetune.run_folder import RunFolder
 
@@ -135,7 +135,7 @@ def _task_measure(a: TaskView, b: TaskView) -> Measure:
             [before[id_].tuned for id_ in ids],
             [after[id_].tuned for id_ in ids],
             a.samples,
-            [origin(id_) for id_ in ids],
+            [origin_of(id_, a, b) for id_ in ids],
         )
         contrast = Contrast(
             difference=found.difference,
@@ -165,6 +165,11 @@ def _score(side: Side) -> Score:
     return Score(value=side.score, interval=side.interval)
 
 
+def origin_of(problem: str, a: TaskView, b: TaskView) -> str:
+    """What a problem was made from: as the scores say, else by its name."""
+    return a.origins.get(problem) or b.origins.get(problem) or origin(problem)
+
+
 def origin(problem: str) -> str:
     """The problem that this one was made from, by its name: `HumanEval/0` of
     `SingleLineInfilling/HumanEval/0/L0` and of `cpp/HumanEval_0_has_close_elements`."""
@@ -181,9 +186,14 @@ def _held_out(a: RunView, b: RunView, names: tuple[str, str]) -> tuple[list[Meas
     one, other = infilling_of(a.scores), infilling_of(b.scores)
     if not one.measured or not other.measured:
         return list(_losses(a, b)), [f"{one.name}: not measured in both"]
-    if found := list(unlike(one, other, names)):
-        return list(_losses(a, b)), found
-    return [*_losses(a, b), _task_measure(one, other)], []
+    kinds = [infilling_kinds(view.scores) for view in (a, b)]
+    both = [(kinds[0][kind], kinds[1][kind]) for kind in kinds[0] if kind in kinds[1]]
+    notes, measures = [], list(_losses(a, b))
+    for pair in ((one, other), *both):
+        found = list(unlike(*pair, names))
+        notes += found
+        measures += [] if found else [_task_measure(*pair)]
+    return measures, notes
 
 
 def _same_files(a: RunView, b: RunView) -> bool:

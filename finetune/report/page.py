@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from finetune.report import charts, course, table, wording
+from finetune.report.forgetting import forgetting, forgetting_notes
 from finetune.report.health import health_of, plan_facts
 from finetune.report.row import ARROWS
 from finetune.report.runs import (
@@ -17,7 +18,8 @@ from finetune.report.runs import (
     number,
 )
 from finetune.report.samples import samples_of
-from finetune.report.task_page import forgetting, task_context
+from finetune.report.task_page import task_context
+from finetune.report.tasks import in_words
 from finetune.run_folder import RunFolder, write_text
 from finetune.templates import load_template
 
@@ -62,6 +64,7 @@ def run_context(view: RunView, ident: str) -> dict[str, Any]:
         "meter": course.meter_facts(view),
         "bars": charts.language_bars(view, f"{ident}-bars"),
         "forgetting": forgetting(view),
+        "forgetting_notes": forgetting_notes(view),
         "tasks": task_context(view, ident),
         "samples": samples_of(view.scores),
         "settings": settings_in_words(view),
@@ -89,7 +92,7 @@ def settings_in_words(view: RunView) -> str:
     tuned = infilling.get("tuned") if isinstance(infilling, dict) else None
     settings = tuned.get("settings") if isinstance(tuned, dict) else None
     if isinstance(settings, dict):
-        settings = ", ".join(f"{key} {value}" for key, value in settings.items())
+        settings = in_words(settings)
     jail = view.scores.get("jail")
     return "; ".join(
         part for part in (str(settings or ""), f"jail: {jail}" if jail else "") if part

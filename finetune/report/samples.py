@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import takewhile, zip_longest
 from typing import Any
 
 from finetune.report.inert import inert, inert_line
 
 CONTEXT_LINES = 8
+BEHIND_LINES = 3
 CONTEXT_CHARACTERS = 700
 COMPLETION_CHARACTERS = 1000
 OPEN_SAMPLES = 4
@@ -16,10 +17,14 @@ MOST_SAMPLES = 40
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """A line that was filled in. `agreed` is where truth and completion are the same text."""
+    """A gap that was filled in. `agreed` is where truth and completion are the same text."""
 
     path: str
+    kind: str
+    """Of gap; empty where scores do not say."""
     context: str
+    behind: str
+    """What stands after the gap."""
     agreed: str
     truth: str
     completion: str
@@ -36,14 +41,38 @@ class Samples:
 
 
 def samples_of(scores: Mapping[str, Any]) -> Samples:
-    """Those of the tuned model."""
+    """Those of the tuned model, the kinds of gaps taking turns."""
     infilling = scores.get("infilling")
-    tuned = infilling.get("tuned") if isinstance(infilling, dict) else None
-    values: Sequence[dict[str, Any]] = (tuned or {}).get("samples") or ()
+    infilling = infilling if isinstance(infilling, dict) else {}
+    tuned = infilling.get("tuned")
+    values: Sequence[dict[str, Any]] = (tuned or {}).get("samples") or _by_turns(infilling)
     samples = tuple(_sample(value) for value in values[:MOST_SAMPLES])
     return Samples(
         shown=samples[:OPEN_SAMPLES], folded=samples[OPEN_SAMPLES:], recorded=len(values)
     )
+
+
+def _by_turns(infilling: Mapping[str, Any]) -> list[dict[str, Any]]:
+    kinds = infilling.get("kinds")
+    columns = [
+        [_from_example(kind, one) for one in own.get("examples") or ()]
+        for kind, own in (kinds if isinstance(kinds, dict) else {}).items()
+    ]
+    return [one for row in zip_longest(*columns) for one in row if one is not None]
+
+
+def _from_example(kind: str, example: Mapping[str, Any]) -> dict[str, Any]:
+    tuned = example.get("tuned")
+    tuned = tuned if isinstance(tuned, dict) else {}
+    return {
+        "kind": kind,
+        "path": example.get("id", ""),
+        "prefix": example.get("prompt", ""),
+        "suffix": example.get("suffix", ""),
+        "truth": example.get("truth", ""),
+        "completion": tuned.get("completion", ""),
+        "exact": tuned.get("verdict") == "exact",
+    }
 
 
 def _sample(values: Mapping[str, Any]) -> Sample:
@@ -53,6 +82,8 @@ def _sample(values: Mapping[str, Any]) -> Sample:
     agreed = truth if exact else common_start(truth, completion)
     return Sample(
         path=inert_line(str(values.get("path", ""))),
+        kind=inert_line(str(values.get("kind", "")).replace("_", " ")),
+        behind=inert(first_lines(str(values.get("suffix", "")))),
         context=inert(last_lines(str(values.get("prefix", "")))),
         agreed=inert(shortened(agreed)),
         truth="" if exact else inert(visible(shortened(truth[len(agreed) :]))),
@@ -74,6 +105,15 @@ def last_lines(prefix: str) -> str:
     if len(kept) > CONTEXT_CHARACTERS:
         return "…" + kept[-CONTEXT_CHARACTERS:]
     return ("…\n" if len(lines) > CONTEXT_LINES else "") + kept
+
+
+def first_lines(suffix: str) -> str:
+    """The beginning of a suffix."""
+    lines = suffix.split("\n")
+    kept = "\n".join(lines[:BEHIND_LINES])
+    if len(kept) > CONTEXT_CHARACTERS:
+        return kept[:CONTEXT_CHARACTERS] + "…"
+    return kept + ("\n…" if len(lines) > BEHIND_LINES else "")
 
 
 def shortened(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from finetune.report import wording
 from finetune.report.row import Row, Verdict, compared
 from finetune.report.runs import RunView, base_in_words, method_in_words, number
-from finetune.report.task_rows import infilling_row, task_rows
+from finetune.report.task_rows import infilling_row, infilling_rows, task_rows
 from finetune.report.wording import LAYOUTS, NOT_MEASURED
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def run_rows(view: RunView) -> list[Row]:
         return [Row(run=view.name, measure="all measures", after=NOT_MEASURED)]
     return [
         *_losses(view),
-        infilling_row(view),
+        *infilling_rows(view),
         *task_rows(view),
         _gate(view),
         _training_time(view),
@@ -122,9 +122,15 @@ def _losses(view: RunView) -> list[Row]:
     rows = [
         row
         for language in sorted(by_language)
-        for row in _layout_rows(view, f"loss, {language}", "losses_by_language", language)
+        for row in _layout_rows(view, _loss_in(view, language), "losses_by_language", language)
     ]
     return rows if len(by_language) == 1 else [*_layout_rows(view, "loss", "losses"), *rows]
+
+
+def _loss_in(view: RunView, language: str) -> str:
+    trained = view.scores.get("trained_languages")
+    is_other = isinstance(trained, list) and language not in trained
+    return f"loss, {language}{' (not trained on)' if is_other else ''}"
 
 
 def _layout_rows(view: RunView, title: str, *keys: str) -> list[Row]:

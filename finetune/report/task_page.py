@@ -7,19 +7,18 @@ from typing import Any
 from markupsafe import Markup
 
 from finetune.report import task_bars, task_charts, wording
-from finetune.report.inert import excerpt, inert_line, short
-from finetune.report.row import Row, compared
-from finetune.report.runs import RunView, number
+from finetune.report.inert import excerpt, inert, inert_line
+from finetune.report.runs import RunView
+from finetune.report.samples import first_lines
 from finetune.report.tasks import (
-    MOST_NAME,
     Omission,
     TaskView,
     Tried,
+    infilling_kinds,
     infilling_of,
     not_run,
     tasks_of,
 )
-from finetune.report.wording import LAYOUTS
 
 OPEN_EXAMPLES = 2
 MOST_EXAMPLES = 20
@@ -46,6 +45,9 @@ class Example:
     anchor: str
     id: str
     prompt: str
+    truth: str
+    """What stood in a gap; empty for a program."""
+    behind: str
     completions: tuple[Completion, ...]
 
 
@@ -84,7 +86,11 @@ class TaskSection:
 def task_context(view: RunView, ident: str) -> dict[str, Any]:
     """For one run; `sections` is empty where nothing was run."""
     infilling = infilling_of(view.scores)
-    tasks = [*([infilling] if infilling.measured else []), *tasks_of(view.scores)]
+    tasks = [
+        *([infilling] if infilling.measured else []),
+        *infilling_kinds(view.scores).values(),
+        *tasks_of(view.scores),
+    ]
     reach = task_bars.highest(tasks)
     compared_ones = [task for task in tasks if task.contrast]
     return {
@@ -186,6 +192,8 @@ def _example(values: Mapping[str, Any], anchor: str) -> Example:
         anchor=anchor,
         id=inert_line(str(values.get("id", "without a name"))),
         prompt=excerpt(str(values.get("prompt", "")), end=True),
+        truth=excerpt(str(values.get("truth", ""))),
+        behind=inert(first_lines(str(values.get("suffix", "")))),
         completions=tuple(
             _completion(side, values[side]) for side in ("base", "tuned") if side in values
         ),
@@ -202,24 +210,3 @@ def _completion(model: str, values: object) -> Completion:
         detail=inert_line(str(values.get("detail") or "")),
         kind=_VERDICTS.get(verdict, "plain" if verdict == "not judged" else "worse"),
     )
-
-
-def forgetting(view: RunView) -> list[Row] | None:
-    """Losses in the languages that were measured and not trained on; None where the scores do not
-    say which were."""
-    trained = view.scores.get("trained_languages")
-    if not isinstance(trained, list):
-        return None
-    languages = view.scores.get("losses_by_language")
-    return [
-        compared(
-            view.name,
-            f"{short(language, MOST_NAME)}, {name}",
-            number(languages, language, "base", layout),
-            number(languages, language, "tuned", layout),
-        )
-        for language in sorted(languages if isinstance(languages, dict) else ())
-        if language not in trained
-        for layout, name in LAYOUTS.items()
-        if number(languages, language, "tuned", layout) is not None
-    ]

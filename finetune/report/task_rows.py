@@ -5,7 +5,7 @@ from finetune.evaluation.chance import Chance
 from finetune.report import wording
 from finetune.report.row import Row, difference
 from finetune.report.runs import RunView
-from finetune.report.tasks import TaskView, infilling_of, not_run, tasks_of
+from finetune.report.tasks import TaskView, infilling_kinds, infilling_of, not_run, tasks_of
 
 
 def task_rows(view: RunView) -> list[Row]:
@@ -17,6 +17,12 @@ def task_rows(view: RunView) -> list[Row]:
         *(_row(view, task, f"{task.name}, {task.metric}") for task in tasks),
         *(Row(run=view.name, measure=what, after="not run", change=why) for what, why in missing),
     ]
+
+
+def infilling_rows(view: RunView) -> list[Row]:
+    """Infilling of held-out code in all, then by kind of gap."""
+    kinds = infilling_kinds(view.scores).values()
+    return [infilling_row(view), *(_row(view, kind, f"{kind.name}: exact") for kind in kinds)]
 
 
 def infilling_row(view: RunView) -> Row:

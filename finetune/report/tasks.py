@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from finetune.evaluation.chance import Contrast, contrast_of, interval_of
@@ -62,6 +62,8 @@ class TaskView:
     tuned: Side
     contrast: Contrast | None = None
     by_problem: tuple[Tried, ...] = ()
+    origins: dict[str, str] = field(default_factory=dict)
+    """What each problem was made from; empty where scores do not say."""
     parts: tuple[Part, ...] = ()
     examples: tuple[dict[str, Any], ...] = ()
     not_run: tuple[Omission, ...] = ()
@@ -107,14 +109,54 @@ def tasks_of(scores: Mapping[str, Any]) -> list[TaskView]:
 
 def infilling_of(scores: Mapping[str, Any]) -> TaskView:
     """Infilling of the run's own held-out code, as a task; `measured` is false where it was not."""
-    values = scores.get("infilling")
-    values = values if isinstance(values, dict) else {}
-    return _task(INFILLING, {"metric": "exact_match", **values})
+    kinds = infilling_kinds(scores)
+    task = _task(INFILLING, {"metric": "exact_match", **_dict(scores.get("infilling"))})
+    return replace(
+        task,
+        parts=tuple(
+            Part(
+                _kind_name(kind),
+                own.base.score,
+                own.tuned.score,
+                own.base.problems if own.tuned.problems is None else own.tuned.problems,
+            )
+            for kind, own in kinds.items()
+        ),
+        # One line may begin a gap of each kind.
+        by_problem=tuple(
+            tried._replace(id=f"{_kind_name(kind)}: {tried.id}")
+            for kind, own in kinds.items()
+            for tried in own.by_problem
+        ),
+        origins={
+            f"{_kind_name(kind)}: {id_}": origin
+            for kind, own in kinds.items()
+            for id_, origin in own.origins.items()
+        },
+    )
+
+
+def infilling_kinds(scores: Mapping[str, Any]) -> dict[str, TaskView]:
+    """The kinds of gaps, each as a task; empty where scores know of none."""
+    kinds = _dict(_dict(scores.get("infilling")).get(KINDS))
+    return {
+        str(kind): _task(
+            f"infilling, {_kind_name(kind)}", {"metric": "exact_match", **_dict(values)}
+        )
+        for kind, values in kinds.items()
+    }
+
+
+def _kind_name(kind: object) -> str:
+    return short(inert_line(str(kind).replace("_", " ")), MOST_NAME)
 
 
 def not_run(scores: Mapping[str, Any]) -> tuple[Omission, ...]:
-    """Whole tasks that were not run."""
-    return _omissions(scores.get("tasks_not_run"))
+    """Kinds of gaps and whole tasks that were not run."""
+    return (
+        *_omissions(scores.get("infilling_not_run")),
+        *_omissions(scores.get("tasks_not_run")),
+    )
 
 
 def in_words(settings: Mapping[str, Any]) -> str:
@@ -129,6 +171,8 @@ def _brief(side: Side) -> Side:
 
 
 def _value(value: object) -> str:
+    if isinstance(value, dict):
+        return f"({in_words(value)})"
     plain = isinstance(value, str | int | float) and not isinstance(value, bool)
     return inert_line(str(value) if plain else json.dumps(value, ensure_ascii=False, default=str))
 
@@ -142,7 +186,8 @@ def _task(name: str, values: Mapping[str, Any]) -> TaskView:
         tuned=_side(values.get("tuned"), metric),
         contrast=contrast_of(values.get("comparison")),
         by_problem=tuple(_tried(values.get("by_problem"))),
-        parts=(*_languages(values.get("by_language"), metric), *_kinds(values, metric)),
+        origins={str(k): str(v) for k, v in _dict(values.get("origins")).items()},
+        parts=tuple(_languages(values.get("by_language"), metric)),
         examples=tuple(e for e in _list(values.get("examples")) if isinstance(e, dict)),
         not_run=_omissions(values.get("not_run")),
     )
@@ -175,13 +220,6 @@ def _tried(values: object) -> Iterator[Tried]:
 def _languages(values: object, metric: str) -> Iterator[Part]:
     for name, sides in values.items() if isinstance(values, dict) else ():
         yield _part(name, sides, metric)
-
-
-def _kinds(values: Mapping[str, Any], metric: str) -> Iterator[Part]:
-    """Kinds stand below each model; turned round, so that a kind has both."""
-    sides = {side: _dict(_dict(values.get(side)).get(KINDS)) for side in ("base", "tuned")}
-    for kind in dict.fromkeys(kind for kinds in sides.values() for kind in kinds):
-        yield _part(kind, {side: kinds.get(kind) for side, kinds in sides.items()}, metric)
 
 
 def _part(name: object, sides: object, metric: str) -> Part:

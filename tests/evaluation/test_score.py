@@ -6,6 +6,8 @@ import shutil
 import pytest
 
 from data_formats.document import Document
+from finetune.corpus.untrained import Untrained
+from finetune.evaluation.infilling import Filled, Gaps
 from finetune.evaluation.line_problems import LineProblem
 from finetune.evaluation.score import (
     HeldOut,
@@ -32,14 +34,26 @@ def by_layout(nats, tokens, size):
 PROBLEMS = [
     LineProblem(f"{index}.py", "python", Gap("a" * 300, "\n"), "return x") for index in range(16)
 ]
-INPUTS = HeldOut(sets={"c": {}, "python": {}}, problems=PROBLEMS)
+BOTH = Untrained(trained=frozenset({"c", "python"}))
+NO_GAPS = Gaps(by_kind={}, not_run=[])
+
+
+def lines(completions):
+    return {"line": Filled(completions=completions, max_new_tokens=7)}
+
+
+INPUTS = HeldOut(
+    sets={"c": {}, "python": {}},
+    gaps=Gaps(by_kind={"line": PROBLEMS}, not_run=[]),
+    others=BOTH,
+)
 BASE = ModelScores(
     {"c": by_layout(20.0, 10, 100), "python": by_layout(70.0, 20, 100)},
-    ["return x "] * 4 + ["return y"] * 12,
+    lines(["return x "] * 4 + ["return y"] * 12),
 )
 TUNED = ModelScores(
     {"c": by_layout(10.0, 10, 100), "python": by_layout(35.0, 20, 100)},
-    [" return x"] * 8 + [""] * 8,
+    lines([" return x"] * 8 + [""] * 8),
 )
 SECTION = Evaluate(max_new_tokens=7, gate={"psm": Gate(max_loss_rise=0.0)})
 
@@ -81,20 +95,7 @@ def test_exact_match_counts_stripped_lines(scores):
 def test_infilling_states_its_settings(scores):
     settings = scores["infilling"]["tuned"]["settings"]
     assert (settings["layout"], settings["decoding"]) == ("psm", "greedy")
-    assert settings["max_new_tokens"] == 7
-
-
-def test_samples_are_few_and_show_the_end_of_their_prefix(scores):
-    samples = scores["infilling"]["base"]["samples"]
-    assert len(samples) == 12
-    assert samples[0] == {
-        "path": "0.py",
-        "prefix": "a" * 200,
-        "truth": "return x",
-        "completion": "return x ",
-        "exact": True,
-    }
-    assert samples[4]["exact"] is False
+    assert settings["max_new_tokens"] == {"line": 7}
 
 
 def test_the_gate_s_verdict_and_the_jail_are_stated(scores):
@@ -103,9 +104,9 @@ def test_the_gate_s_verdict_and_the_jail_are_stated(scores):
 
 
 def test_without_problems_there_is_no_infilling():
-    inputs = HeldOut(sets=INPUTS.sets, problems=[])
+    inputs = HeldOut(sets=INPUTS.sets, gaps=NO_GAPS, others=BOTH)
     scores = scores_json(
-        ModelScores(BASE.losses, []), ModelScores(TUNED.losses, []), inputs, SECTION
+        ModelScores(BASE.losses, {}), ModelScores(TUNED.losses, {}), inputs, SECTION
     )
     assert scores["infilling"] is None
 
@@ -128,12 +129,19 @@ def corpus_of(folder):
 
 def test_held_out_inputs_are_sets_by_language_and_layout_and_lines(tiny_tokenizer):
     section = Evaluate(infilling_problems=5)
-    inputs = held_out(corpus_of(tiny_tokenizer), DOCUMENTS, section, 64)
+    inputs = held_out(corpus_of(tiny_tokenizer), DOCUMENTS, section, 64, BOTH)
     assert {name: tuple(sets) for name, sets in inputs.sets.items()} == {
         "c": LAYOUTS,
         "python": LAYOUTS,
     }
-    assert len(inputs.problems) == 5
+    assert {kind: len(own) for kind, own in inputs.gaps.by_kind.items()} == {
+        "line": 5,
+        "function_body": 4,  # Python's: what is called C here is none
+        "span": 5,
+    }
+    assert inputs.gaps.not_run == [
+        {"what": "infilling, lines", "why": "the held-out files have no gap of this kind"}
+    ]
 
 
 def test_without_sentinels_only_left_to_right_is_measured(tiny_tokenizer, tmp_path):
@@ -141,9 +149,12 @@ def test_without_sentinels_only_left_to_right_is_measured(tiny_tokenizer, tmp_pa
     shutil.copytree(tiny_tokenizer, copy)
     file = copy / "tokenizer.json"
     file.write_text(file.read_text().replace("<fim_middle>", "<other_middle>"))
-    inputs = held_out(corpus_of(copy), DOCUMENTS, Evaluate(), 64)
+    inputs = held_out(corpus_of(copy), DOCUMENTS, Evaluate(), 64, BOTH)
     assert {tuple(sets) for sets in inputs.sets.values()} == {("left_to_right",)}
-    assert inputs.problems == []
+    assert inputs.gaps.by_kind == {}
+    assert inputs.gaps.not_run == [
+        {"what": "infilling", "why": "the tokenizer has no fill-in-the-middle sentinels"}
+    ]
 
 
 def test_a_model_s_scores_have_every_set_and_line(tiny_tokenizer, tmp_path):
@@ -151,9 +162,13 @@ def test_a_model_s_scores_have_every_set_and_line(tiny_tokenizer, tmp_path):
     shutil.copytree(tiny_tokenizer, folder)
     make_model(ScratchModel(layers=1, width=16, heads=1, positions=64, licence="mit"), folder)
     section = Evaluate(infilling_problems=3, max_new_tokens=4)
-    inputs = held_out(corpus_of(folder), DOCUMENTS, section, 64)
+    inputs = held_out(corpus_of(folder), DOCUMENTS, section, 64, BOTH)
     scores = score_model(FolderModel(folder=folder), inputs, section)
-    assert len(scores.completions) == 3
+    assert {kind: len(own.completions) for kind, own in scores.filled.items()} == {
+        "line": 3,
+        "function_body": 3,
+        "span": 3,
+    }
     for sets in scores.losses.values():
         for measured in sets.values():
             assert measured.loss == pytest.approx(math.log(300), rel=0.02)  # it knows nothing yet

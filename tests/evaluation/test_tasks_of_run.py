@@ -27,6 +27,7 @@ def test_a_task_of_ones_own_is_written_judged_and_scored(run, own, model, jail):
     found = results(run, own, model)
     task = found.tasks["doubling"]
     assert task["by_problem"] == {"right": [2, 2], "wrong": [0, 0]}
+    assert task["origins"] == {"right": "doubling/right", "wrong": "doubling/wrong"}
     assert task["base"]["pass@1"] == 0.5
     assert (task["base"]["problems"], task["base"]["samples"]) == (2, 2)
     assert task["base"]["settings"]["max_new_tokens"] == 4

@@ -101,12 +101,37 @@ def test_languages_of_a_problem_set_have_a_table(card):
 
 
 def test_infilling_is_shown_by_the_kind_of_gap(card):
-    kinds = {"function_body": {"exact_match": 0.051, "edit_similarity": 0.44, "problems": 50}}
-    one = {"exact_match": 0.2, "edit_similarity": 0.6, "problems": 100, "kinds": kinds}
-    text = section(card(infilling={"base": one, "tuned": one}), "Infilling")
+    body = {"exact_match": 0.051, "edit_similarity": 0.44, "problems": 50}
+    kinds = {"function_body": {"base": body, "tuned": body}}
+    one = {"exact_match": 0.2, "edit_similarity": 0.6, "problems": 100}
+    text = section(card(infilling={"base": one, "tuned": one, "kinds": kinds}), "Infilling")
     assert "| Edit similarity | 0.6 | 0.6 |" in text
     assert "| function body: Share filled in exactly | 0.051 | 0.051 |" in text
     assert "| function body: Gaps | 50 | 50 |" in text
+
+
+def test_kinds_of_gaps_are_compared_and_told_where_not_run(card):
+    found = {"difference": 0.09, "interval": [0.02, 0.15], "p_value": 0.01, "wins": 9, "losses": 1}
+    kinds = {"line": {"base": {}, "tuned": {}, "comparison": found}}
+    omitted = {"what": "infilling, function body, cobol: 2 files", "why": "no parser"}
+    text = section(card(infilling={"kinds": kinds}, infilling_not_run=[omitted]), "Benchmarks")
+    assert "| infilling, line | 0.09 | 0.02, 0.15 | 0.01 | 9 | 1 | better, beyond chance |" in text
+    assert "- infilling, function body, cobol: 2 files: not run, no parser" in text
+
+
+def test_what_was_forgotten_has_a_table_with_its_files(card):
+    losses = {"go": {"base": {"psm": 2.5}, "tuned": {"psm": 2.75}}}
+    brought = {"source": "ours", "documents": {"go": 4}, "drops": {"the same text twice": 2}}
+    text = card(
+        trained_languages=["python"],
+        losses_by_language=losses,
+        bits_per_byte_by_language={"go": {"base": {"psm": 1.25}, "tuned": {"psm": 1.5}}},
+        forgetting=[brought],
+    )
+    psm = "fill-in-the-middle, prefix first (PSM)"
+    assert f"| go | Loss in nats per token, {psm} | 2.5 | 2.75 |" in text
+    assert f"| go | Bits per byte, {psm} | 1.25 | 1.5 |" in text
+    assert "- ours: go (4); left out: the same text twice (2)" in text
 
 
 def test_languages_that_were_not_trained_on_are_named(card):

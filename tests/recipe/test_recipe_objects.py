@@ -103,7 +103,8 @@ def test_a_wrong_method_is_refused_with_the_choices(tune_refusal, text, line):
 
 def test_a_gate_on_an_unknown_measure_is_refused_at_its_name(refusal, recipe_text):
     assert refusal(recipe_text + "evaluate: {gate: {psn: {max_loss_rise: 1}}}\n") == [
-        "r.yaml:10: evaluate.gate.psn: is not measured; what is: left_to_right, psm, spm, infilling"
+        "r.yaml:10: evaluate.gate.psn: is not measured; what is: left_to_right, psm, spm, "
+        "infilling, infilling_line, infilling_lines, infilling_function_body, infilling_span"
     ]
 
 
@@ -120,6 +121,26 @@ def test_a_gate_takes_the_limit_of_its_measure(refusal, recipe_text, gate, limit
     text = f"evaluate: {{tasks: [humaneval], gate: {{{gate}}}}}\n"
     (said,) = refusal(recipe_text + text)
     assert said.endswith(f": takes {limit}, and that alone")
+
+
+@pytest.mark.parametrize("key", ["weight: 0.5", "fim: {rate: 1.0}", "labels: all"])
+def test_files_for_forgetting_are_not_told_how_to_be_learned(refusal, recipe_text, key):
+    source = f"{{format: source_code, package: json, {key}}}"
+    (said,) = refusal(recipe_text + f"evaluate: {{forgetting: [{source}]}}\n")
+    assert said.endswith(
+        f"evaluate.forgetting.0.{key.partition(':')[0]}: means nothing where nothing is trained"
+    )
+
+
+def test_a_kind_that_is_not_measured_cannot_be_gated(refusal, recipe_text):
+    gate = "gate: {infilling_span: {max_drop_points: 1}}"
+    (said,) = refusal(recipe_text + f"evaluate: {{infilling_kinds: [line], {gate}}}\n")
+    assert "infilling_span: is not measured; what is: left_to_right, psm, spm, infilling, " in said
+
+
+def test_longest_completions_by_kind_name_known_kinds(refusal, recipe_text):
+    (said,) = refusal(recipe_text + "evaluate: {max_new_tokens: {bodies: 9}}\n")
+    assert "'line', 'lines', 'function_body' or 'span'" in said
 
 
 def test_a_task_stands_once(refusal, recipe_text):

@@ -99,15 +99,58 @@ def _drawn_side(passed, samples, ids):
     }
 
 
+def gaps_task(problems, before, after, seed):
+    """Gaps of one kind, four in a file."""
+    draw = random.Random(seed)
+    ids = [f"library/file_{n // 4}.py:{10 * n + 1}" for n in range(problems)]
+    origins = {id_: id_.partition(":")[0] for id_ in ids}
+    base = [int(draw.random() < before) for _ in ids]
+    tuned = [int(draw.random() < after) for _ in ids]
+    found = compare(base, tuned, 1, list(origins.values()))
+    return {
+        "metric": "exact_match",
+        "base": gaps_side(base, origins, 0.41),
+        "tuned": gaps_side(tuned, origins, 0.52),
+        "comparison": {
+            "difference": found.difference,
+            "interval": [found.interval.low, found.interval.high],
+            "p_value": found.p_value,
+            "wins": found.wins,
+            "losses": found.losses,
+        },
+        "by_problem": {id_: [b, t] for id_, b, t in zip(ids, base, tuned, strict=True)},
+        "origins": origins,
+        "examples": [
+            {
+                **example(id_, "return total\n", "exact" if t else "different", "pass\n"),
+                "truth": "return total",
+                "suffix": "\n\n\ndef next_one():\n    return 1\n",
+            }
+            for id_, t in list(zip(ids, tuned, strict=True))[:6]
+        ],
+    }
+
+
+def gaps_side(passed, origins, similarity):
+    interval = mean_interval(pass_at_k(1, passed, 1), list(origins.values()))
+    return {
+        "exact_match": sum(passed) / len(passed),
+        "interval": [interval.low, interval.high],
+        "edit_similarity": similarity,
+        "problems": len(passed),
+        "settings": {"decoding": "greedy", "max_new_tokens": 48},
+    }
+
+
 def infilling_comparison(scores):
     """The same scores with what a run writes of infilling now."""
     kinds = {
-        "single_line": {"exact_match": 0.3, "edit_similarity": 0.6, "problems": 100},
-        "function_body": {"exact_match": 0.05, "edit_similarity": 0.4, "problems": 100},
+        "line": gaps_task(100, 0.3, 0.4, 4),
+        "function_body": gaps_task(80, 0.05, 0.02, 5),
     }
-    infilling = {**scores["infilling"], "comparison": proven(0.1, 0.23, 0.165)}
+    infilling = {**scores["infilling"], "comparison": proven(0.1, 0.23, 0.165), "kinds": kinds}
     for name in ("base", "tuned"):
-        infilling[name] = {**infilling[name], "edit_similarity": 0.61, "kinds": kinds}
+        infilling[name] = {**infilling[name], "edit_similarity": 0.61}
     return {**scores, "infilling": infilling}
 
 

@@ -61,9 +61,9 @@ def test_the_page_fits_its_width_and_nothing_complains(page, evaluated, width, d
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_score_with_an_interval_has_its_whisker_in_sight(page, evaluated, width):
     page.open(write_report(evaluated), width)
-    assert page.value(VISIBLE_WHISKERS) == 2 * 5  # base and tuned of five tasks
+    assert page.value(VISIBLE_WHISKERS) == 2 * 7  # base and tuned of two kinds and five tasks
     forest = "document.querySelectorAll('.forest .whisker').length"
-    assert page.value(forest) == 2 * 6  # with infilling, drawn for a desk and for a phone
+    assert page.value(forest) == 2 * 8  # with infilling in all, drawn for a desk and for a phone
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -7,7 +7,7 @@ from finetune.errors import UserError
 from finetune.report.compare import compare_runs, origin
 from finetune.report.compare_table import comparison_row, comparison_table
 from finetune.run_folder import read_json, write_json
-from tests.report.task_scores import SETTINGS, side, small_task
+from tests.report.task_scores import SETTINGS, infilling_comparison, side, small_task
 
 
 def evaluated(write_run, name, tuned=(1, 1, 1, 0), base=(0, 2, 0, 0), losses=(3.1, 2.2), **changes):
@@ -179,6 +179,25 @@ def test_gaps_of_one_function_stand_and_fall_together(write_run):
     a = evaluated(write_run, "a", by_problem={name: [0, 0] for name in names})
     b = evaluated(write_run, "b", by_problem={name: [0, 2] for name in names})
     assert compare_runs(a, b).measures[-1].contrast.p_value == 1.0
+
+
+def test_recorded_origins_go_before_what_names_say(write_run):
+    """Ten problems whose names say nothing, of one origin."""
+    names = [f"gap {n}" for n in range(10)]
+    origins = dict.fromkeys(names, "a.py")
+    a = evaluated(write_run, "a", by_problem={name: [0, 0] for name in names}, origins=origins)
+    b = evaluated(write_run, "b", by_problem={name: [0, 2] for name in names}, origins=origins)
+    assert compare_runs(a, b).measures[-1].contrast.p_value == 1.0
+
+
+def test_kinds_of_gaps_are_compared_one_by_one(write_run):
+    runs = [write_run(name) for name in ("a", "b")]
+    for run in runs:
+        write_json(run.scores, infilling_comparison(read_json(run.scores)))
+    measures = {one.name: one for one in compare_runs(*(run.path for run in runs)).measures}
+    assert {"infilling, line, exact_match", "infilling, function body, exact_match"} < set(measures)
+    found = measures["infilling of held-out code, exact_match"].contrast
+    assert (found.difference, found.wins, found.losses) == (0.0, 0, 0)
 
 
 @pytest.mark.parametrize(

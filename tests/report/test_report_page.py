@@ -154,6 +154,21 @@ def test_samples_keep_the_order_of_the_scores_and_count_the_rest():
     assert (len(samples.folded), samples.recorded) == (36, 50)
 
 
+def test_kinds_of_gaps_take_turns_among_the_samples():
+    def kind(*names):
+        return {"examples": [{"id": n, "truth": "x", "suffix": "\n}\n"} for n in names]}
+
+    infilling = {"tuned": {}, "kinds": {"line": kind("a", "b", "c"), "function_body": kind("d")}}
+    shown = samples_of({"infilling": infilling}).shown
+    assert [(one.kind, one.path) for one in shown] == [
+        ("line", "a"),
+        ("function body", "d"),
+        ("line", "b"),
+        ("line", "c"),
+    ]
+    assert shown[0].behind == "\n}\n"
+
+
 def test_a_sample_is_split_where_it_goes_astray():
     recorded = [{"truth": "return a", "completion": "return b ", "exact": False}]
     (sample,) = samples_of({"infilling": {"tuned": {"samples": recorded}}}).shown

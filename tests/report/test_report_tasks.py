@@ -6,9 +6,10 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from finetune.report import read_run, rows
+from finetune.report.forgetting import forgetting, forgetting_notes
 from finetune.report.task_bars import highest, part_bars, task_bars
 from finetune.report.task_charts import differences, problem_marks, state
-from finetune.report.task_page import forgetting, section
+from finetune.report.task_page import section
 from finetune.report.tasks import Tried, infilling_of, tasks_of
 from finetune.run_folder import read_json, write_json
 from tests.report.task_scores import SETTINGS, full, infilling_comparison, proven, side, small_task
@@ -155,10 +156,11 @@ def test_parts_are_drawn_by_language_and_by_kind():
     by_language = {"go": {"base": 0.1, "tuned": 0.2, "problems": 154}}
     drawing = wide(part_bars(task_of(by_language=by_language), "a"))
     assert "go, 154 problems" in {text.text for text in drawing.iter("text")}
-    kinds = {"single_line": {"exact_match": 0.3, "problems": 7}}
-    values = {"exact_match": 0.2, "problems": 9, "kinds": kinds}
-    task = infilling_of({"infilling": {"base": values, "tuned": values}})
-    assert "single line, 7 problems" in wide(part_bars(task, "a")).find("desc").text
+    own = {"exact_match": 0.3, "problems": 7}
+    values = {"exact_match": 0.2, "problems": 9}
+    kinds = {"function_body": {"base": own, "tuned": own}}
+    task = infilling_of({"infilling": {"base": values, "tuned": values, "kinds": kinds}})
+    assert "function body, 7 problems" in wide(part_bars(task, "a")).find("desc").text
 
 
 def test_differences_are_drawn_beside_zero_in_the_colour_of_their_verdict():
@@ -224,6 +226,29 @@ def test_forgetting_is_shown_of_languages_that_were_not_trained(write_run):
     run = with_scores(write_run("run", languages=("python", "cpp")), trained_languages=["python"])
     found = forgetting(read_run(run))
     assert [row.measure for row in found] == ["cpp, left to right", "cpp, PSM", "cpp, SPM"]
+
+
+def test_forgetting_has_bits_per_byte_and_says_what_was_brought(write_run):
+    bits = {"cpp": {"base": {"psm": 1.5}, "tuned": {"psm": 1.75}}}
+    brought = {"source": "torch", "documents": {"cpp": 4}, "drops": {"the same text twice": 2}}
+    run = with_scores(
+        write_run("run", languages=("python", "cpp")),
+        trained_languages=["python"],
+        bits_per_byte_by_language=bits,
+        forgetting=[brought],
+    )
+    *_, row = forgetting(read_run(run))
+    assert (row.measure, row.remark) == ("cpp, bits per byte, PSM", "+0.250 worse")
+    assert forgetting_notes(read_run(run)) == [
+        ("torch, files of cpp", "4"),
+        ("torch, left out: the same text twice", "2"),
+    ]
+
+
+def test_kinds_that_were_not_run_are_told(write_run):
+    omitted = [{"what": "infilling, function body, cobol: 2 files", "why": "no parser"}]
+    row = row_of(with_scores(write_run("run"), infilling_not_run=omitted), "infilling, function")
+    assert (row.after, row.change) == ("not run", "no parser")
 
 
 def test_forgetting_is_not_claimed_where_training_languages_are_unknown(write_run):
