@@ -44,6 +44,7 @@ ORDER = [
     "jail",  # without torch
     "training",
     "merging",
+    "exporting",  # without torch
     "evaluation",
     "preflight",  # without torch; asks all of them what they need
     # From a run folder to people.

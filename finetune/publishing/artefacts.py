@@ -13,7 +13,7 @@ from finetune.licences import BASE_CARD
 from finetune.tokenizer import FILES
 from finetune.trace import BLOOM_FILE
 
-Artefact = Literal["merged", "adapter"]
+Artefact = Literal["merged", "adapter", "gguf"]
 
 _TOKENIZER = (*FILES, "chat_template.json", "additional_chat_templates/*.jinja")
 _PAPERS = (
@@ -36,6 +36,7 @@ ALLOWED: dict[Artefact, tuple[str, ...]] = {
         *_PAPERS,
     ),
     "adapter": ("adapter_model.safetensors", "adapter_config.json", *_TOKENIZER, *_PAPERS),
+    "gguf": ("model-*.gguf", "gguf.json", *_PAPERS),
 }
 # One of each group has to be there.
 REQUIRED: dict[Artefact, tuple[tuple[str, ...], ...]] = {
@@ -47,6 +48,7 @@ REQUIRED: dict[Artefact, tuple[tuple[str, ...], ...]] = {
         ("tokenizer_config.json",),
     ),
     "adapter": (("adapter_model.safetensors",), ("adapter_config.json",)),
+    "gguf": (("gguf.json",),),
 }
 
 
@@ -86,13 +88,18 @@ def foreign(folder: Path, artefact: Artefact, beside: Collection[str] = ()) -> l
 
 def missing(folder: Path, artefact: Artefact) -> list[str]:
     """One sentence per file that a release of this kind cannot do without."""
-    return [
+    found = [
         f"{' or '.join(group)}: missing"
         for group in REQUIRED[artefact]
         if not any((folder / name).is_file() for name in group)
     ]
+    if artefact == "gguf" and len(list(folder.glob("*.gguf"))) != 1:
+        found.append("model-*.gguf: missing, or more than one; a release holds one such file")
+    return found
 
 
 def kind_of(folder: Path) -> Artefact:
     """What a release folder holds, by its files."""
+    if (folder / "gguf.json").exists() or any(folder.glob("*.gguf")):
+        return "gguf"
     return "adapter" if (folder / "adapter_config.json").exists() else "merged"

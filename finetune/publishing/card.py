@@ -57,6 +57,9 @@ _BEGINNINGS = {
     "olora": "begun from an orthonormal part of each weight, OLoRA",
     "pissa": "begun from the principal part of each weight, PiSSA",
 }
+RELATIONS = {"merged": "finetune", "adapter": "adapter", "gguf": "quantized"}
+LIBRARIES = {"merged": "transformers", "adapter": "peft", "gguf": "gguf"}
+"""By artefact, as the Hub spells them."""
 _PRIVATE = ("hub", "private")  # of the recipe's `publish`; no reader of the card needs them
 
 
@@ -88,7 +91,6 @@ def _yaml(value: Any) -> str:
 
 def metadata(evidence: Evidence, facts: ReleaseFacts) -> dict[str, Any]:
     """The card's YAML: what the Hub reads."""
-    adapter = facts.artefact == "adapter"
     values: dict[str, Any] = {"license": facts.licence}
     if facts.licence == "other":  # the Hub then asks for a name and a link
         base = front_matter(facts.base_folder) if facts.base_folder else {}
@@ -97,10 +99,10 @@ def metadata(evidence: Evidence, facts: ReleaseFacts) -> dict[str, Any]:
             "license_link": "LICENSE",
         }
     if facts.base_model_id is not None:
-        relation = "adapter" if adapter else "finetune"
+        relation = RELATIONS[facts.artefact]
         values |= {"base_model": facts.base_model_id, "base_model_relation": relation}
     values |= {
-        "library_name": "peft" if adapter else "transformers",
+        "library_name": LIBRARIES[facts.artefact],
         "pipeline_tag": "text-generation",
         "language": ["code"],
         "tags": _tags(evidence),

@@ -17,12 +17,14 @@ from finetune.licences import (
 )
 from finetune.publishing import local_paths
 from finetune.publishing.artefacts import Artefact, entries, foreign, missing
+from finetune.publishing.gguf_file import bad_gguf
 from finetune.publishing.tensors import not_finite, tensor_names
 from finetune.trace import BLOOM_FILE
 
 HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")
 _WEIGHTS = ".safetensors"
-LIBRARIES = ("transformers", "peft")
+_NO_TEXTS = (_WEIGHTS, ".gguf")
+LIBRARIES = ("transformers", "peft", "gguf")
 RELATIONS = ("finetune", "adapter", "merge", "quantized")
 _PICKLE = re.compile(rb"\x80[\x02-\x05]|PK\x03\x04")  # a bare pickle, or torch's zip of pickles
 _VOCABULARY = ("vocab.json", "added_tokens.json", "merges.txt", "tokenizer.model")
@@ -51,8 +53,9 @@ def findings_of(folder: Path, artefact: Artefact) -> list[str]:
     return [
         *missing(folder, artefact),
         *chain.from_iterable(not_finite(file) for file in plain if file.suffix == _WEIGHTS),
+        *chain.from_iterable(bad_gguf(file) for file in plain if file.suffix == ".gguf"),
         *_bad_index(folder),
-        *chain.from_iterable(_bad_text(file) for file in plain if file.suffix != _WEIGHTS),
+        *chain.from_iterable(_bad_text(file) for file in plain if file.suffix not in _NO_TEXTS),
         *_bad_config(folder),
         *_bad_proof(folder),
         *_bad_card(folder),
