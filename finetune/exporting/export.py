@@ -19,8 +19,11 @@ PROOF = "gguf.json"
 TEXTS = 16
 LENGTH = 512
 """Of so many texts, so many ids are compared as logits; of these texts all ids are."""
-TOLERANCES: dict[Kind, float] = {"f32": 1e-4, "f16": 1e-3, "bf16": 1e-2, "q8_0": 1e-2}
-"""Largest mean divergence (nats per token) of what llama.cpp predicts from the merged model."""
+TOLERANCES: dict[Kind, float] = {"f32": 1e-5, "f16": 1e-4, "bf16": 1e-3, "q8_0": 1e-2}
+"""Largest mean divergence (nats per token) of what llama.cpp predicts from the merged model.
+
+Measured on the tests' models, whose weights are large: 2e-7, 2e-6, 1.4e-4 and 1.4e-3.
+"""
 FIM_TEXT = "def f(x):\n    <fim_prefix>return<fim_suffix> x<fim_middle><|endoftext|>\n"
 """Content that spells sentinels, which must stay text."""
 
