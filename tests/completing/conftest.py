@@ -46,16 +46,16 @@ def learned_by_heart(folder, positions=160):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = GPTBigCodeForCausalLM(config)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=5e-3)
     loss = torch.tensor(9.0)
     for _ in range(300):
         loss = model(input_ids=ids, labels=ids).loss
-        if loss < 0.02:
+        if loss < 0.05:
             break
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    assert loss < 0.02, "the text was not learned by heart"
+    assert loss < 0.05, "the text was not learned by heart"
     model.save_pretrained(folder)
 
 
