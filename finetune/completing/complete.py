@@ -12,7 +12,6 @@ from finetune.generation.engine import LocalModel, positions_of
 from finetune.generation.infill import SHORTEST_PROMPT, Gap, psm_prompt
 from finetune.generation.sampling import Sampling
 from finetune.licences import OPENRAIL
-from finetune.models.adapters import load_adapter
 from finetune.models.load import best_device, load_model
 from finetune.tokenizer import CodeTokenizer
 
@@ -77,5 +76,7 @@ def complete_at(
 def _loaded(model: NamedModel) -> Any:
     loaded: Any = load_model(model.folder)
     if model.adapter is not None:
+        from finetune.models.adapters import load_adapter  # PEFT takes seconds to load
+
         loaded = load_adapter(loaded, model.adapter)
     return loaded.to(best_device()).eval()
