@@ -66,7 +66,7 @@ class _Plain:
 
 def find_repeats(corpus: Path, text: str, least: int = LEAST) -> list[Repeat]:
     """Every passage of `text` of at least `least` characters that a document of the corpus file
-    holds, the longest first. Reads the whole corpus once per call: about a second for 30 MB of Python."""
+    holds, the longest first. Reads the whole corpus: 30 MB a second of Python."""
     ours = _Plain(text)
     if len(ours.text) < least:
         return []
