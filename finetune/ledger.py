@@ -154,7 +154,7 @@ class Ledger:
             "train": [run.doctor, run.checkpoints, run.adapter, run.model, run.log],
             "merge": [run.merged, run.evaluation],
             "evaluate": [run.scores],
-            "release": [run.release],
+            "release": [run.gguf, run.release],
         }
         self.forget(stage)
         order = list(SECTIONS)

@@ -90,6 +90,13 @@ def bitsandbytes_problem() -> str | None:
     )
 
 
+def gguf_problem() -> str | None:
+    """Why no GGUF can be written or read on this machine, or None; nothing is imported."""
+    if find_spec("gguf") is not None:
+        return None
+    return "a GGUF needs gguf, which is not installed: pip install 'finetune-code[gguf]'"
+
+
 def refuse_without_gpu(train: Train, num_gpus: int) -> None:
     """Raise UserError where what the recipe asks for needs a GPU and there is none."""
     if num_gpus > 0:

@@ -22,7 +22,7 @@ from finetune.licences import (
     licence_text,
     trademark_warning,
 )
-from finetune.methods import method_problems
+from finetune.methods import gguf_problem, method_problems
 from finetune.recipe import LoadedRecipe, Problem, Recipe
 from finetune.recipe.schema import EarlierRun, Fim, Pretrained, Scratch
 from finetune.run_folder import RunFolder
@@ -58,6 +58,9 @@ def inspect(recipe: Recipe, run: RunFolder) -> Findings:
     if problem:
         findings.problems.append(Problem(("train", "attention"), problem))
     _inspect_licence(recipe, facts, findings)
+    problem = _gguf_problem(recipe, facts)
+    if problem:
+        findings.problems.append(Problem(("publish", "artefact"), problem))
     for index, name in enumerate(recipe.train.trackers):
         if find_spec(name) is None:
             message = f"{name} is not installed: pip install {name}"
@@ -235,6 +238,15 @@ def _attention_problem(recipe: Recipe, facts: BaseFacts) -> str | None:
         # transformers leaves out what a kernel does not take, and says nothing.
         return "flash_attention_3 would ignore train.dropout; set that to 0, or this to sdpa"
     return None
+
+
+def _gguf_problem(recipe: Recipe, facts: BaseFacts) -> str | None:
+    """Why what is to be published cannot be a GGUF; None where it is none, or can."""
+    if recipe.publish is None or not recipe.publish.artefact.startswith("gguf"):
+        return None
+    if facts.model_type not in (None, "gpt_bigcode"):
+        return f"a {facts.model_type} is not written as GGUF here, only gpt_bigcode is; use merged"
+    return gguf_problem()
 
 
 def _inspect_fim(recipe: Recipe, findings: Findings) -> None:

@@ -10,6 +10,7 @@ runs/NAME/
     checkpoints/     resumable                       log.jsonl    metrics per step
     adapter/ | model/  what training made
     merged/          plain weights, tokenizer, merge.json
+    gguf/            the same as one file, gguf.json; only where that is released
     scores.json      report.html                     release/     what a push uploads
 ```
 """
@@ -97,6 +98,14 @@ class RunFolder:
     @property
     def merge_proof(self) -> Path:
         return self.merged / "merge.json"
+
+    @property
+    def gguf(self) -> Path:
+        return self.path / "gguf"
+
+    @property
+    def gguf_proof(self) -> Path:
+        return self.gguf / "gguf.json"
 
     @property
     def scores(self) -> Path:

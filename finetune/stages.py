@@ -229,19 +229,21 @@ def release(job: Job) -> None:
     _refuse_failed_gate(job, "release")
     if _is_done(job, "release", basis):
         return
+    from finetune.exporting import exported
     from finetune.licences import derivative_licence
     from finetune.publishing import ReleaseFacts, build_release
 
     base = job.base
     assert base.licence is not None, "checked before the first stage"
     with job.ledger.recording("release", basis) as outcome:
+        licence = derivative_licence(base.licence, publish.licence)
         facts = ReleaseFacts(
-            licence=derivative_licence(base.licence, publish.licence),
+            licence=licence,
             base_licence=base.licence,
             base_folder=base.folder,
             base_model_id=base.model_id,
             base_description=_describe(job.recipe, base),
-            artefact=publish.artefact,
+            artefact=exported(job.run, publish, licence),
             repo=publish.repo,
             has_training_index=publish.training_index,
             summary=publish.summary,

@@ -41,9 +41,11 @@ ORDER = [
     "models",
     "planning",  # without torch
     "generation",
+    "completing",
     "jail",  # without torch
     "training",
     "merging",
+    "exporting",  # without torch
     "evaluation",
     "preflight",  # without torch; asks all of them what they need
     # From a run folder to people.
@@ -56,7 +58,7 @@ ORDER = [
 ]
 """A room of `finetune` imports only rooms above it. A new room takes its place here."""
 
-WITH_TORCH = {"models", "generation", "training", "merging", "evaluation"}
+WITH_TORCH = {"models", "generation", "completing", "training", "merging", "evaluation"}
 HEAVY = ("torch", "transformers", "peft", "accelerate", "deepspeed")
 OURS = {"finetune", "data_formats", "recipes", "examples", "benchmarks", "tests"}
 SCRIPT_FOLDERS = ("recipes", "examples", "benchmarks")

@@ -24,6 +24,7 @@ COMMANDS = {
     "evaluate": "measure base and tuned side by side, or a model as it is",
     "release": "build the folder that a push uploads",
     "push": "upload release/ to the recipe's Hub",
+    "complete": "fill in at a cursor, and name what repeats training code",
     "trace": "which training documents contain this code",
     "run": "all stages up to release/; uploads only with --push",
 }

@@ -16,7 +16,7 @@ from finetune.trace import BLOOM_FILE
 PROVENANCE = "provenance.json"
 """How the release was made, and the sha256 of each of its files."""
 
-Artefact = Literal["merged", "adapter"]
+Artefact = Literal["merged", "adapter", "gguf"]
 
 _TOKENIZER = (*FILES, "chat_template.json", "additional_chat_templates/*.jinja")
 _PAPERS = (
@@ -41,6 +41,7 @@ ALLOWED: dict[Artefact, tuple[str, ...]] = {
         *_PAPERS,
     ),
     "adapter": ("adapter_model.safetensors", "adapter_config.json", *_TOKENIZER, *_PAPERS),
+    "gguf": ("model-*.gguf", "gguf.json", *_PAPERS),
 }
 # One of each group has to be there.
 REQUIRED: dict[Artefact, tuple[tuple[str, ...], ...]] = {
@@ -52,6 +53,7 @@ REQUIRED: dict[Artefact, tuple[tuple[str, ...], ...]] = {
         ("tokenizer_config.json",),
     ),
     "adapter": (("adapter_model.safetensors",), ("adapter_config.json",)),
+    "gguf": (("gguf.json",),),
 }
 
 
@@ -91,13 +93,18 @@ def foreign(folder: Path, artefact: Artefact, beside: Collection[str] = ()) -> l
 
 def missing(folder: Path, artefact: Artefact) -> list[str]:
     """One sentence per file that a release of this kind cannot do without."""
-    return [
+    found = [
         f"{' or '.join(group)}: missing"
         for group in REQUIRED[artefact]
         if not any((folder / name).is_file() for name in group)
     ]
+    if artefact == "gguf" and len(list(folder.glob("*.gguf"))) != 1:
+        found.append("model-*.gguf: missing, or more than one; a release holds one such file")
+    return found
 
 
 def kind_of(folder: Path) -> Artefact:
     """What a release folder holds, by its files."""
+    if (folder / "gguf.json").exists() or any(folder.glob("*.gguf")):
+        return "gguf"
     return "adapter" if (folder / "adapter_config.json").exists() else "merged"

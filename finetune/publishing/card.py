@@ -62,7 +62,11 @@ _BEGINNINGS = {
 }
 
 
-_KINDS = {"merged": ("transformers", "finetune"), "adapter": ("peft", "adapter")}
+_KINDS = {
+    "merged": ("transformers", "finetune"),
+    "adapter": ("peft", "adapter"),
+    "gguf": ("gguf", "quantized"),
+}
 """By artefact: the library that loads it, and what it is to its base."""
 
 
@@ -94,7 +98,7 @@ def _yaml(value: Any) -> str:
 
 def metadata(evidence: Evidence, facts: ReleaseFacts) -> dict[str, Any]:
     """The card's YAML: what the Hub reads."""
-    library, relation = _KINDS.get(facts.artefact, ("gguf", "quantized"))
+    library, relation = _KINDS[facts.artefact]
     base_model = (relation == "quantized" and facts.merged_repo) or facts.base_model_id
     values: dict[str, Any] = {"license": facts.licence}
     if facts.licence == "other":  # the Hub then asks for a name and a link

@@ -18,12 +18,14 @@ from finetune.publishing.artefacts import Artefact, entries, foreign, missing
 from finetune.publishing.card_check import validate_card
 from finetune.publishing.eval_results import FOLDER as EVAL_RESULTS
 from finetune.publishing.eval_results import bad_eval_results
+from finetune.publishing.gguf_file import bad_gguf
 from finetune.publishing.keys import VOCABULARIES, kinds_of_keys
 from finetune.publishing.provenance import differences, stated_base_licence
 from finetune.publishing.tensors import not_finite, tensor_names
 from finetune.trace import BLOOM_FILE
 
 _WEIGHTS = ".safetensors"
+_NO_TEXTS = (_WEIGHTS, ".gguf")
 _PICKLE = re.compile(rb"\x80[\x02-\x05]|PK\x03\x04")  # a bare pickle, or torch's zip of pickles
 _BINARY = ("tokenizer.model", BLOOM_FILE.name)  # bits spell anything by chance
 _TEXTS_OF_OTHERS = ("LICENSE", "NOTICE", BASE_CARD)
@@ -51,8 +53,9 @@ def findings_of(folder: Path, artefact: Artefact) -> list[str]:
     return [
         *missing(folder, artefact),
         *chain.from_iterable(not_finite(file) for file in plain if file.suffix == _WEIGHTS),
+        *chain.from_iterable(bad_gguf(file) for file in plain if file.suffix == ".gguf"),
         *_bad_index(folder),
-        *chain.from_iterable(_bad_text(file) for file in plain if file.suffix != _WEIGHTS),
+        *chain.from_iterable(_bad_text(file) for file in plain if file.suffix not in _NO_TEXTS),
         *_bad_config(folder),
         *_bad_proof(folder),
         *_bad_card(folder),

@@ -41,6 +41,8 @@ class Evidence:
     toolkit: dict[str, Any]
     scores: dict[str, Any]
     merge: dict[str, Any]
+    gguf: dict[str, Any]
+    """gguf.json; empty where none was made."""
     stages: dict[str, Any]
     corpus: Corpus
     prepared: dict[str, Any]
@@ -60,6 +62,7 @@ def read_evidence(run: RunFolder) -> Evidence:
         toolkit=toolkit if isinstance(toolkit, dict) else {},
         scores=_object(run.scores),
         merge=_object(run.merge_proof),
+        gguf=_object(run.gguf_proof),
         stages=_object(run.stages),
         corpus=_corpus(run),
         prepared=_object(run.corpus_summary),

@@ -23,7 +23,7 @@ class ReleaseFacts:
     base_description: str
     """What the base is, as a noun phrase for the card."""
     artefact: Artefact
-    """Plain weights, or the adapter alone."""
+    """Plain weights, the adapter alone, or one GGUF file."""
     repo: str
     """`owner/name`."""
     has_training_index: bool = False

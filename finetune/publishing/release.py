@@ -33,9 +33,10 @@ def build_release(run: RunFolder, facts: ReleaseFacts) -> Path:
     base's, the stage before did not run, or any check fails; all findings are in one message.
     """
     derivative_licence(facts.base_licence, facts.licence)
-    source = run.merged if facts.artefact == "merged" else run.adapter
+    folders = {"merged": run.merged, "adapter": run.adapter, "gguf": run.gguf}
+    source = folders[facts.artefact]
     if not source.is_dir():
-        stage = "merge" if facts.artefact == "merged" else "train"
+        stage = {"merged": "merge", "adapter": "train", "gguf": "release"}[facts.artefact]
         raise UserError(f"{source}: missing; run `finetune {stage}` first")
     unlisted = foreign(source, facts.artefact, beside=PAPERS)
     if unlisted:
@@ -71,7 +72,7 @@ def _copy(source: Path, folder: Path, facts: ReleaseFacts) -> None:
             continue
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        if name.endswith(".safetensors"):
+        if name.endswith((".safetensors", ".gguf")):
             link_or_copy(source / name, target)
         elif name in ("config.json", "adapter_config.json", "tokenizer_config.json"):
             write_json(target, _without_local_base(_config(source / name), facts.base_model_id))

@@ -126,6 +126,29 @@ def merge(proof: dict[str, Any]) -> str:
     return table(("Proof of the merge", "Value"), rows if proof else [])
 
 
+def gguf(proof: dict[str, Any]) -> str:
+    """How far a GGUF file is from the merged weights; llama.cpp's part only where it was asked."""
+    names = {
+        "type": "Type of the matrices",
+        "max_abs_weight_difference": "Largest difference of a weight",
+        "compared_ids": "Token ids compared, all equal",
+    }
+    rows = [(name, proof.get(key)) for key, name in names.items()]
+    compared = proof.get("llama_cpp")
+    if compared is None:
+        return table(("Proof of the GGUF", "Value"), [*rows, ("Predictions", None)])
+    more = {
+        "runtime": "Predictions compared in",
+        "mean_kl_divergence": "Mean divergence of predictions, nats per token",
+        "max_abs_logit_difference": "Largest difference of a logit",
+        "argmax_agreement": "Share of equal predictions",
+        "compared_tokens": "Tokens compared",
+    }
+    rows += [(name, compared.get(key)) for key, name in more.items()]
+    tolerance = ("Tolerance of the divergence", proof.get("tolerance"))
+    return table(("Proof of the GGUF", "Value"), [*rows, tolerance])
+
+
 def stages(evidence: Evidence) -> str:
     """Seconds per stage."""
     rows = [

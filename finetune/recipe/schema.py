@@ -255,8 +255,10 @@ class Publish(BaseModel):
     """A folder that serves as the Hub; the Hugging Face Hub when left out."""
     private: bool = True
     """Visibility of a new repository."""
-    artefact: Literal["merged", "adapter"] = "merged"
-    """Plain weights, or the adapter alone."""
+    artefact: Literal["merged", "adapter", "gguf-f32", "gguf-f16", "gguf-bf16", "gguf-q8_0"] = (
+        "merged"
+    )
+    """Plain weights, the adapter alone, or one GGUF file of that type, for llama.cpp."""
     licence: str | None = None
     """The base's own when left out; one that contradicts it is refused."""
     training_index: bool = False

@@ -6,6 +6,7 @@
     index.py    a corpus -> sorted fingerprints and their documents, in parts
     places.py   passages, as code points and as lines
     runs.py     passages that two texts share, unit by unit
+    repeats.py  passages of a short text, by reading all of a corpus
     lookup.py   a text -> documents, spans on both sides
     bloom.py    the filter that can travel with a released model
     wording.py  what was found, for people and as JSON

@@ -22,6 +22,7 @@ DOCUMENTED = [
     "evaluate",
     "release",
     "push",
+    "complete",
     "trace",
     "run",
 ]

@@ -237,3 +237,12 @@ def test_a_name_that_reads_like_starcoder_is_warned_about(finetune, recipe):
     assert any("paragraph 9" in line for line in ran.out)
     ran = finetune("check", "r.yaml", "publish={repo: me/mylib}")
     assert not any("paragraph 9" in line for line in ran.out)
+
+
+def test_a_gguf_of_another_family_is_told_before_training(finetune, recipe, model_folder):
+    config = {"model_type": "llama", "max_position_embeddings": 128}
+    (model_folder / "config.json").write_text(json.dumps(config))
+    ran = finetune("check", "r.yaml", "publish.artefact=gguf-q8_0", "tune={method: full}")
+    assert ran.code == 2
+    (line,) = [line for line in ran.err if "publish.artefact" in line]
+    assert "a llama is not written as GGUF here, only gpt_bigcode is; use merged" in line

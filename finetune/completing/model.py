@@ -1,0 +1,92 @@
+"""A run's name, its folder or a model's folder -> weights, and what is known of training code."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from finetune.errors import UserError
+from finetune.families import sentinels_of
+from finetune.licences import licence_of_folder
+from finetune.run_folder import RunFolder
+from finetune.tokenizer import special_tokens
+from finetune.trace import BLOOM_FILE
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedModel:
+    """Where the parts of a model lie."""
+
+    folder: Path
+    """Whole weights with their tokenizer."""
+    adapter: Path | None
+    """Attached to them; None where there is none."""
+    licence: str | None
+    run: RunFolder | None
+    """The run that it comes from, whose corpus and index tell what it was trained on."""
+    bloom: Path | None
+    """The filter that a release may hold instead."""
+
+
+def find_model(where: Path, runs: Path) -> NamedModel:
+    """What `where` names: a run, its merged/, adapter/ or release/, or any model's folder.
+
+    Raises UserError where there is no model, or one that cannot fill a gap.
+    """
+    for place in (where, runs / where):
+        if not place.is_dir():
+            continue
+        run = RunFolder(place)
+        if run.merged.is_dir():
+            return _checked(run.merged, None, run)
+        if (place / "adapter_config.json").is_file():
+            return _checked(_base_of(place), place, _run_above(place))
+        if (place / "config.json").is_file():
+            return _checked(place, None, _run_above(place))
+        raise UserError(f"{place}: {_why_none(place)}")
+    raise UserError(f"{where}: there is no such folder, and no run of that name in {runs}")
+
+
+def _checked(folder: Path, adapter: Path | None, run: RunFolder | None) -> NamedModel:
+    if sentinels_of(special_tokens(folder)) is None:
+        raise UserError(
+            f"{folder}: its tokenizer has no fill-in-the-middle sentinels, so it cannot fill in "
+            "at a cursor; name a model that was trained to"
+        )
+    bloom = (adapter or folder) / BLOOM_FILE
+    return NamedModel(
+        folder=folder,
+        adapter=adapter,
+        licence=licence_of_folder(adapter or folder) or licence_of_folder(folder),
+        run=run,
+        bloom=bloom if bloom.is_file() else None,
+    )
+
+
+def _run_above(folder: Path) -> RunFolder | None:
+    """The run that `folder` is a part of."""
+    run = RunFolder(folder.resolve().parent)
+    return (
+        run if run.stages.is_file() and (run.trace.is_dir() or run.train_corpus.is_file()) else None
+    )
+
+
+def _base_of(adapter: Path) -> Path:
+    file = adapter / "adapter_config.json"
+    try:
+        name = json.loads(file.read_text(encoding="utf-8")).get("base_model_name_or_path")
+    except ValueError as error:
+        raise UserError(f"{file}: not valid JSON ({error})") from error
+    if isinstance(name, str) and (Path(name) / "config.json").is_file():
+        return Path(name)
+    raise UserError(
+        f"{adapter}: an adapter whose base, {name}, is no folder on this machine; name its "
+        "run once `finetune merge` has made plain weights"
+    )
+
+
+def _why_none(folder: Path) -> str:
+    if any(folder.glob("*.gguf")):
+        return "holds a GGUF file, which llama.cpp runs: `llama-server --model FILE`"
+    if (folder / "stages.json").is_file():
+        return "a run without merged/; run `finetune merge` first"
+    return "holds no model (config.json or adapter_config.json)"
