@@ -298,7 +298,9 @@ def test_a_gate_that_fails_keeps_the_release_back_and_exits_3(place, tmp_path):
     """A limit that no model can meet: the loss must fall by nothing at all from a better base."""
     recipe = place / "gated.yaml"
     text = TUNED.replace("name: tuned", "name: gated").replace("3e-3", "1.0")
-    recipe.write_text(text.replace("evaluate: {", "evaluate: {gate: {psm: {max_loss_rise: 0.0}}, "))
+    gated = "evaluate:\n  gate: {psm: {max_loss_rise: 0.0}}\n"
+    recipe.write_text(text.replace("evaluate:\n", gated))
+    assert gated in recipe.read_text()
     runs = str(place / "runs")
     output = finetune("run", str(recipe), "--runs", runs, "--despite-doctor", code=3)
     assert "release: the gate did not pass: psm loss rose by" in output

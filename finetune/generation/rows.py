@@ -57,10 +57,11 @@ def _forward(model: Any, cache: DynamicCache, ids_BN: Tensor, mask_BT: Tensor) -
         "position_ids": positions_BT[:, -ids_BN.shape[1] :],
         "logits_to_keep": 1,
     }
-    taken = inspect.signature(model.forward).parameters
+    inner = model.get_base_model() if hasattr(model, "get_base_model") else model  # within PEFT's
+    taken = inspect.signature(inner.forward).parameters
     if "past_key_values" not in taken:
         raise UserError(
-            f"{type(model).__name__}: keeps no keys and values of each token, by which rows are "
+            f"{type(inner).__name__}: keeps no keys and values of each token, by which rows are "
             "batched here; let a server write for it (evaluate.servers)"
         )
     # Families without learned or rotary positions take none: the mask tells them enough.

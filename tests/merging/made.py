@@ -44,7 +44,9 @@ def train_variant(run, lora, precision="fp32"):
 
 def train_with_peft(run, **settings):
     """Replace the run's adapter by one of PEFT's own making and saving."""
-    model = get_peft_model(load_model(run.base), LoraConfig(task_type="CAUSAL_LM", **settings))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)  # PEFT draws the first matrix
+        model = get_peft_model(load_model(run.base), LoraConfig(task_type="CAUSAL_LM", **settings))
     noise(model, "lora_B", 0.05)
     noise(model, "trainable_tokens", 0.05)
     noise(model, "magnitude", 0.05)

@@ -11,6 +11,7 @@ from finetune.errors import UserError
 from finetune.licences import front_matter
 from finetune.publishing import build_release, check_release
 from finetune.publishing.artefacts import entries, kind_of
+from finetune.publishing.provenance import verify
 
 COMPARED = {
     "runtime": "llama-cpp-python 0.3.36",
@@ -48,7 +49,9 @@ def gguf_facts(facts):
 def test_it_holds_the_file_its_proof_and_the_papers(run, gguf_facts):
     write(run)
     folder = build_release(run, gguf_facts)
-    assert entries(folder) == ["LICENSE", "README.md", "gguf.json", "model-Q8_0.gguf"]
+    papers = ["ATTRIBUTION.md", "LICENSE", "README.md"]
+    assert entries(folder) == [*papers, "gguf.json", "model-Q8_0.gguf", "provenance.json"]
+    assert verify(folder) == []
     assert kind_of(folder) == "gguf"
     assert (folder / "model-Q8_0.gguf").samefile(run.gguf / "model-Q8_0.gguf")
 
