@@ -1,6 +1,6 @@
 """What a merge with its proof takes of memory, beside PEFT's own merge without any.
 
-    python benchmarks/merge_memory.py            # about ten minutes on one core, 10 GB of disk
+    python benchmarks/merge_memory.py            # about a quarter of an hour on one core, 10 GB of disk
     python benchmarks/merge_memory.py --write    # and results/merge_memory.md
 
 GPT-BigCode models with random weights in bf16 and an adapter on every matrix of the blocks. Each
@@ -60,7 +60,8 @@ WAYS = (
     ),
     Way(words="PEFT, no proof", command="peft", method="lora", shard=10 * SHARD, all_sizes=True),
     Way(words="ours, with proof", command="ours", method="lora", shard=SHARD),
-    Way(words="ours, with proof", command="ours", method="dora", shard=SHARD),
+    Way(words="ours, with proof", command="ours", method="dora", shard=SHARD, all_sizes=True),
+    Way(words="ours, with proof", command="ours", method="qlora", shard=SHARD),
 )
 
 

@@ -19,7 +19,12 @@ from finetune.merging.as_stored import leave_in_files
 from finetune.merging.folder import complete_folder, folder_problems, is_tied, stored_dtype
 from finetune.merging.formula import Adapter, read_adapter
 from finetune.merging.logit_proof import LogitProof, compare_logits, keep_logits
-from finetune.merging.sources import changed_weights, plain_weights, unchanged_weights
+from finetune.merging.sources import (
+    changed_weights,
+    plain_values,
+    plain_weights,
+    unchanged_weights,
+)
 from finetune.merging.tensor_proof import (
     TensorProof,
     compare_tensors,
@@ -29,7 +34,7 @@ from finetune.merging.tensor_proof import (
 from finetune.merging.tensors import write_shards
 from finetune.models.adapters import load_adapter
 from finetune.models.load import SHARD_SIZE, load_model
-from finetune.models.quantised import compute_in_fp32, dequantised
+from finetune.models.quantised import compute_in_fp32
 from finetune.models.tunable import DTYPES
 from finetune.run_folder import RunFolder, whole_folder, write_json
 from finetune.sequences import Block
@@ -125,12 +130,12 @@ def _out_of_4_bits(
     plain.mkdir()
 
     def in_4_bits() -> Any:
-        return load_model(parts.plain, dtype=dtype, quantised=True, trust_remote_code=trust)
+        loaded = load_model(parts.plain, dtype=dtype, quantised=True, trust_remote_code=trust)
+        return compute_in_fp32(loaded)
 
-    keep_logits(load_adapter(compute_in_fp32(in_4_bits()), parts.adapter), blocks, work / "logits")
-    model = dequantised(in_4_bits())
-    weights = plain_weights(model)
-    write_shards(unchanged_weights(weights), weights, plain, torch.float32, shard)
+    keep_logits(load_adapter(in_4_bits(), parts.adapter), blocks, work / "logits")
+    sources, weights = plain_values(in_4_bits())
+    write_shards(sources, weights, plain, torch.float32, shard)
     shutil.copyfile(parts.plain / "config.json", plain / "config.json")
     return replace(parts, plain=plain, plain_dtype=torch.float32)
 

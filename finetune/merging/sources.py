@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils.other import ModulesToSaveWrapper
 from torch import Tensor
@@ -10,6 +11,7 @@ from torch import Tensor
 from finetune.errors import Refused
 from finetune.merging.as_stored import in_fp32, values_of
 from finetune.merging.tensors import Sources
+from finetune.models.quantised import out_of_4_bits
 
 
 def plain_weights(model: Any) -> dict[str, Any]:
@@ -46,6 +48,19 @@ def changed_weights(weights: dict[str, Any], adapted: Any) -> Sources:
 def unchanged_weights(weights: dict[str, Any]) -> Sources:
     """The plain `weights` as they are."""
     return {name: _as_is(weight) for name, weight in weights.items()}
+
+
+def plain_values(model: Any) -> tuple[Sources, dict[str, Tensor]]:
+    """Of a model in 4 bits: how to make each plain weight, and stand-ins of their shapes."""
+    coded = out_of_4_bits(model)
+    weights = {
+        name: weight
+        for name, weight in plain_weights(model).items()
+        if not name.startswith(tuple(f"{one}." for one in coded))  # scales and tables of the codes
+    }
+    sources = {**unchanged_weights(weights), **{name: make for name, (_, make) in coded.items()}}
+    shapes = {name: torch.empty(shape, device="meta") for name, (shape, _) in coded.items()}
+    return sources, {**weights, **shapes}
 
 
 def _as_is(weight: Any) -> Callable[[], Tensor]:

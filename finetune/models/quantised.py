@@ -4,10 +4,12 @@ https://arxiv.org/abs/2305.14314. bitsandbytes is an extra, imported here alone 
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from finetune.errors import UserError
 from finetune.methods import bitsandbytes_problem
@@ -59,13 +61,22 @@ def compute_in_fp32(model: Any) -> Any:
     return model
 
 
-def dequantised(model: Any) -> Any:
-    """A model in 4 bits -> plain fp32 weights of the same values, without a trace in its config."""
-    plain = compute_in_fp32(model).dequantize(torch.float32)
-    assert not list(_in_4_bits(plain))
-    if hasattr(plain.config, "quantization_config"):
-        del plain.config.quantization_config
-    return plain
+def out_of_4_bits(model: Any) -> dict[str, tuple[torch.Size, Callable[[], Tensor]]]:
+    """Of each matrix in 4 bits, by the name of its weight: its shape, and how to make its values,
+    one matrix at a time. `model` computes in fp32."""
+    coded = {*_in_4_bits(model)}
+    return {
+        f"{name}.weight": (module.weight.quant_state.shape, partial(_values_of, module.weight))
+        for name, module in model.named_modules()
+        if module in coded
+    }
+
+
+def _values_of(weight: Any) -> Tensor:
+    from bitsandbytes.functional import dequantize_4bit
+
+    values: Tensor = dequantize_4bit(weight.data, weight.quant_state)
+    return values
 
 
 def _in_4_bits(model: Any) -> Iterator[Any]:

@@ -1,5 +1,7 @@
 """A merge that is not what was trained is refused, and leaves nothing behind."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,9 @@ from safetensors.torch import load_file
 
 from finetune.errors import Refused
 from finetune.merging import merge as merging
+from finetune.merging import sources
 from finetune.models.load import load_model
+from finetune.models.quantised import out_of_4_bits
 from finetune.models.scratch import make_model
 from finetune.recipe.schema import Lora
 from finetune.sequences import Block
@@ -77,7 +81,15 @@ def test_a_value_that_is_no_number_in_a_later_block_alone_is_refused(run, monkey
 
 def test_qlora_merged_into_the_base_as_it_was_is_refused(run, monkeypatch):
     train_variant(run, Lora(method="qlora", rank=4, alpha=8))
-    monkeypatch.setattr(merging, "dequantised", lambda _: load_model(run.base))
+    stored = load_file(run.base / "model.safetensors")
+
+    def as_it_was(model):
+        return {
+            name: (shape, partial(stored.get, name))
+            for name, (shape, _) in out_of_4_bits(model).items()
+        }
+
+    monkeypatch.setattr(sources, "out_of_4_bits", as_it_was)
     with pytest.raises(Refused, match="logits differ"):
         merged(run, "qlora", "fp32")
 

@@ -10,7 +10,7 @@ from finetune.models.adapters import add_lora, load_adapter
 from finetune.models.forward import collate, token_losses
 from finetune.models.load import load_model
 from finetune.models.loss_head import plain_head
-from finetune.models.quantised import compute_in_fp32, dequantised
+from finetune.models.quantised import compute_in_fp32, out_of_4_bits
 from finetune.models.tunable import DTYPES, tunable_model, tuning_facts
 from finetune.recipe.schema import Lora, Train
 from finetune.sequences import Block
@@ -48,6 +48,11 @@ def make(folder, precision="fp32"):
 
 def in_4_bits(folder, precision="fp32"):
     return load_model(folder, dtype=DTYPES[precision], quantised=True)
+
+
+def dequantised(model):
+    """Plain weights of the same values, made by transformers."""
+    return compute_in_fp32(model).dequantize(torch.float32)
 
 
 @pytest.fixture(scope="module")
@@ -122,14 +127,15 @@ def test_what_was_trained_in_bf16_differs_from_its_weights_in_fp32_by_rounding(
     assert far(in_fp32, logits(small_base())) > 10 * rounding
 
 
-def test_dequantised_weights_are_plain_and_the_config_says_nothing_of_4_bits(
-    small_folder, tmp_path
-):
-    model = dequantised(in_4_bits(small_folder, "bf16"))
-    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
-    model.save_pretrained(tmp_path)
-    assert "quantization" not in (tmp_path / "config.json").read_text()
-    assert far(logits(load_model(tmp_path)), logits(model)) == 0.0
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_matrices_out_of_4_bits_are_those_that_transformers_makes(small_folder, precision):
+    wanted = dict(dequantised(in_4_bits(small_folder, precision)).named_parameters())
+    made = out_of_4_bits(compute_in_fp32(in_4_bits(small_folder, precision)))
+    assert len(made) == 8
+    for name, (shape, values) in made.items():
+        assert values().dtype == torch.float32
+        assert values().shape == shape
+        assert torch.equal(values(), wanted[name])
 
 
 def batch():
