@@ -1,6 +1,6 @@
 """What a merge with its proof takes of memory, beside PEFT's own merge without any.
 
-    python benchmarks/merge_memory.py            # about a quarter of an hour on one core, 10 GB of disk
+    python benchmarks/merge_memory.py            # a quarter of an hour on one core, 10 GB of disk
     python benchmarks/merge_memory.py --write    # and results/merge_memory.md
 
 GPT-BigCode models with random weights in bf16 and an adapter on every matrix of the blocks. Each
