@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,6 +18,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from finetune.exporting import export_gguf
+from finetune.generation.completion import Request
+from finetune.generation.folder_model import FolderModel
+from finetune.generation.sampling import Sampling
+from finetune.generation.server import CompletionServer
 from tests.completing.conftest import MIDDLE, PREFIX, SUFFIX, learned  # noqa: F401
 
 PAGE = (Path(__file__).parent.parent / "examples" / "serving.md").read_text(encoding="utf-8")
@@ -69,18 +74,20 @@ def answer(process, arguments):
     raise AssertionError("the server does not answer")
 
 
-@pytest.mark.skipif(
+needs_llama_cpp = pytest.mark.skipif(
     not all(map(find_spec, SERVER)) or shutil.which("curl") is None,
     reason="the server of llama-cpp-python and curl: pip install 'finetune-code[llama]'",
 )
-def test_llama_cpp_fills_the_gap_over_http_as_written(place):
-    """The whole way: trained, merged, written as GGUF, served, asked with sentinels."""
+
+
+@contextmanager
+def llama_cpp(place, kind):
+    """The page's server with a GGUF of that kind, on a free port; the port."""
     run = place / "runs" / "mine"
-    export_gguf(run.joinpath("merged"), run / "release", "q8_0", [PREFIX + MIDDLE], {"name": "m"})
+    export_gguf(run.joinpath("merged"), run / "release", kind, [PREFIX + MIDDLE], {"name": "m"})
     port = str(free_port())
     serve = [one.replace("8012", port) for one in command("python -m llama_cpp.server")]
-    asked = command("curl -s http://127.0.0.1:8012/v1")
-    asked = [one.replace("8012", port) if one.startswith("http") else one for one in asked]
+    serve = [one.replace("Q8_0", kind.upper()) for one in serve]
     with subprocess.Popen(
         [sys.executable, *serve[1:]],
         cwd=place,
@@ -90,11 +97,44 @@ def test_llama_cpp_fills_the_gap_over_http_as_written(place):
         text=True,
     ) as process:
         try:
-            found = answer(process, asked)
+            answer(process, ["curl", "-sf", f"http://127.0.0.1:{port}/v1/models"])
+            yield port
         finally:
             process.terminate()
+
+
+@needs_llama_cpp
+def test_llama_cpp_fills_the_gap_over_http_as_written(place):
+    """The whole way: trained, merged, written as GGUF, served, asked with sentinels."""
+    asked = command("curl -s http://127.0.0.1:8012/v1")
+    with llama_cpp(place, "q8_0") as port:
+        asked = [one.replace("8012", port) if one.startswith("http") else one for one in asked]
+        found = json.loads(subprocess.run(asked, capture_output=True, text=True).stdout)
     assert found["choices"][0]["text"] == MIDDLE
     assert found["choices"][0]["finish_reason"] == "stop"
+
+
+@needs_llama_cpp
+def test_llama_cpp_completes_a_task_as_the_model_itself_does(place):
+    """Its own defaults would penalise repetition and draw from few tokens. (Sentinels in an answer
+    it leaves out, whatever it is asked: the model would write one behind PREFIX.)"""
+    merged = FolderModel(folder=place / "runs" / "mine" / "merged")
+    prompts = ["x", "return return return", SUFFIX, "def f(a, b):\n    a a a a"]  # no gaps
+    requests = [
+        Request(task="t", id=str(number), sample=0, prompt=prompt)
+        for number, prompt in enumerate(prompts)
+    ]
+    greedy = Sampling(max_new_tokens=12)
+    with llama_cpp(place, "f32") as port:
+        server = CompletionServer(
+            url=f"http://127.0.0.1:{port}",
+            model="mine",
+            tokenizer=merged.tokenizer,
+            positions=merged.positions,
+            as_text=True,
+        )
+        served = {one.id: one.text for one in server.complete(requests, greedy)}
+    assert served == {one.id: one.text for one in merged.complete(requests, greedy)}
 
 
 def test_the_settings_of_editors_are_what_their_formats_allow():

@@ -91,6 +91,7 @@ def writer(name: str, model: FolderModel, section: Evaluate) -> Backend:
         model=server.model,
         tokenizer=model.tokenizer,
         positions=model.positions,
+        as_text=server.prompts == "text",
         per_call=server.samples_per_call,
         at_once=server.calls_at_once,
     )

@@ -107,6 +107,10 @@ def _read(
         _append(stream, {"digest": digest_of(settings), "settings": settings})
         return {}
     head, *rows = (_parsed(line, number, file) for number, line in enumerate(lines, start=1))
+    if not rows and head.get("digest") != digest_of(settings):  # nothing is lost
+        stream.truncate(0)
+        _append(stream, {"digest": digest_of(settings), "settings": settings})
+        return {}
     _refuse_others(head, settings, file)
     made = {}
     for number, row in enumerate(rows, start=2):

@@ -21,9 +21,18 @@ from finetune.tokenizer import CodeTokenizer
 
 KEY_VARIABLE = "FINETUNE_SERVER_KEY"
 
-STARCODER_EXTRA: Mapping[str, Any] = {"skip_special_tokens": False}
-"""Beyond OpenAI's own fields: special tokens of an answer are spelled, as they are here. vLLM and
-SGLang know it, llama.cpp ignores it."""
+STATED: Mapping[str, Any] = {
+    "skip_special_tokens": False,
+    "top_k": 1 << 20,
+    "min_p": 0.0,
+    "repetition_penalty": 1.0,
+    "repeat_penalty": 1.0,
+}
+"""Beyond OpenAI's own fields, so that a server's own defaults decide nothing: special tokens of an
+answer are spelled, as they are here; and it is drawn from all tokens, none made less likely for
+having been written. Otherwise llama.cpp draws from 40, llama-cpp-python penalises repetition, vLLM
+does what the model's generation_config.json says. More than any vocabulary has means all tokens to
+each of these; 0 and -1 mean it to some. Names that a server does not know it ignores."""
 
 Group = list[Request]
 """Samples of one problem that one call asks for, in order."""
@@ -40,6 +49,9 @@ class CompletionServer:
     tokenizer: CodeTokenizer | None = None
     """The model's own: prompts then go as ids, the same as here. None: as text, the server's
     tokenizer has its way, and neither gaps nor `max_length` are possible."""
+    as_text: bool = False
+    """Prompts go as text although the tokenizer is known, which still counts them: for servers that
+    take no ids, such as llama-cpp-python's. Gaps are not possible then."""
     positions: int | None = None
     """Longest sequence of the model, where it is known: the answer gets what the prompt leaves."""
     per_call: int = 1
@@ -47,7 +59,7 @@ class CompletionServer:
     the server keeps no prompts, and their seed is that of the first."""
     at_once: int = 16
     """Calls under way at the same time: the server makes its batches of them."""
-    extra: Mapping[str, Any] = field(default_factory=lambda: STARCODER_EXTRA)
+    extra: Mapping[str, Any] = field(default_factory=lambda: STATED)
     """More fields of each call."""
     retrying: Retrying = field(default_factory=Retrying)
 
@@ -72,6 +84,7 @@ class CompletionServer:
             "model": self.model,
             "tokenizer": self.tokenizer.digest if self.tokenizer else None,
             "per_call": self.per_call,
+            **({"prompts": "text"} if self.as_text else {}),
             "extra": dict(self.extra),
         }
 
@@ -132,6 +145,8 @@ class CompletionServer:
 
     def _prompt(self, request: Request, sampling: Sampling) -> tuple[str | list[int], int]:
         prompt = request.prompt
+        if self.as_text:
+            return self._text(request, sampling)
         if isinstance(prompt, str) and self.tokenizer is not None:
             prompt = (*opening_ids(self.tokenizer), *self.tokenizer.encode(prompt))
         if isinstance(prompt, tuple):
@@ -142,6 +157,16 @@ class CompletionServer:
                 "needed; name it, or set max_new_tokens alone"
             )
         return prompt, sampling.max_new_tokens
+
+    def _text(self, request: Request, sampling: Sampling) -> tuple[str, int]:
+        if isinstance(request.prompt, tuple):
+            raise UserError(
+                f"{request.task}: {request.id} has a gap to fill, which takes ids of sentinels: "
+                "ask a server that takes them, and leave `prompts` at ids"
+            )
+        assert self.tokenizer is not None, "counts the prompt"
+        ids = (*opening_ids(self.tokenizer), *self.tokenizer.encode(request.prompt))
+        return request.prompt, sampling.room(len(ids), self.positions)
 
     def _read(self, request: Request, choice: Mapping[str, Any], room: int) -> Completion:
         end = self.tokenizer.name(self.tokenizer.eod) if self.tokenizer else None

@@ -73,6 +73,9 @@ class Server(BaseModel):
     """Such as `http://localhost:8000`."""
     model: Annotated[str, Field(min_length=1)]
     """The name by which the server knows it. That it serves this very model, nobody checks."""
+    prompts: Literal["ids", "text"] = "ids"
+    """Prompts go as ids, the same as in this process; `text` is for servers that take none
+    (llama-cpp-python's): the server's tokenizer has its way, and no gaps are filled."""
     samples_per_call: Count = 1
     """Samples of a problem in one call; with one, each has a seed of its own."""
     calls_at_once: Count = 16

@@ -171,3 +171,13 @@ def test_a_killed_run_goes_on_and_writes_what_one_in_one_piece_writes(
     head, *lines = map(json.loads, file.read_text().splitlines())
     assert head["settings"]["temperature"] == 0.8
     assert len(lines) == 8
+
+
+def test_a_file_that_holds_no_completion_yet_takes_other_settings(tmp_path):
+    file = tmp_path / "a.jsonl"
+    with pytest.raises(KeyboardInterrupt):
+        complete_into(file, Counting(breaks_at=0), REQUESTS, SAMPLED)
+    made = complete_into(file, Counting(model="other"), REQUESTS, SAMPLED)
+    assert len(made) == len(REQUESTS)
+    with pytest.raises(UserError, match="was made with other settings"):
+        complete_into(file, Counting(), REQUESTS, SAMPLED)

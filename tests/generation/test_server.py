@@ -73,6 +73,10 @@ def test_what_is_sent_is_the_published_interface(backend, server, code_tokenizer
         "top_p": 0.9,
         "stop": ["\n"],
         "skip_special_tokens": False,
+        "top_k": 1 << 20,
+        "min_p": 0.0,
+        "repetition_penalty": 1.0,
+        "repeat_penalty": 1.0,
     }
 
 
@@ -208,3 +212,27 @@ def test_what_is_no_address_is_refused(url):
 def test_lengths_that_count_the_prompt_need_the_tokenizer(backend):
     with pytest.raises(UserError, match="max_length: counts the prompt's tokens"):
         list(backend(tokenizer=None).complete(requests_of(2), Sampling(max_length=20)))
+
+
+def test_a_server_that_takes_no_ids_is_asked_in_text(local, code_tokenizer):
+    with serving(local()) as served:
+        server = CompletionServer(
+            url=served.url, model="small", tokenizer=code_tokenizer, positions=128, as_text=True
+        )
+        requests = requests_of(3)
+        made = list(server.complete(requests, Sampling(max_length=40)))
+    assert sorted(body["prompt"] for _, body in served.asked) == sorted(
+        one.prompt for one in requests
+    )
+    rooms = {body["prompt"]: body["max_tokens"] for _, body in served.asked}
+    assert rooms == {one.prompt: 40 - len(code_tokenizer.encode(one.prompt)) for one in requests}
+    assert {one.id for one in made} == {"0", "1", "2"}
+
+
+def test_gaps_are_not_asked_in_text(code_tokenizer):
+    server = CompletionServer(
+        url="http://localhost:1", model="m", tokenizer=code_tokenizer, as_text=True
+    )
+    gap = Request(task="t", id="gap", sample=0, prompt=(1, 2, 3))
+    with pytest.raises(UserError, match="gap has a gap to fill, which takes ids of sentinels"):
+        list(server.complete([gap], Sampling(max_new_tokens=4)))
