@@ -46,9 +46,11 @@ evaluate:
   max_new_tokens: 8
   loss_tokens: 2048
   forgetting: [{format: source_code, path: others}]
+  tasks: [{name: own, file: own.jsonl, samples: 1, max_new_tokens: 4}]
 publish: {repo: tests/tuned, hub: ./hub}
 """
 
+PROBLEM = {"id": "one", "language": "python", "prompt": "x = 1\n#", "tests": "assert x == 1"}
 GO = "package main\n\nfunc total(a int, b int) int {\n\treturn a + b\n}\n" * 20
 
 
@@ -66,6 +68,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("job")
     (folder / "base.yaml").write_text(BASE.replace("LICENCE", "bigcode-openrail-m"))
     (folder / "tuned.yaml").write_text(TUNED)
+    own = {**PROBLEM, "stops": ["\n"]}  # whatever is written is a comment
+    (folder / "own.jsonl").write_text(json.dumps(own) + "\n")
     (folder / "others").mkdir()
     (folder / "others" / "a.go").write_text(GO)
     runs = str(folder / "runs")
@@ -320,15 +324,14 @@ def test_the_example_of_sequences_runs():
 
 
 def test_completions_are_written_and_judged_apart_from_a_finished_run(place):
-    problem = {"id": "one", "language": "python", "prompt": "x = 1\n#", "tests": "assert x == 1"}
-    (place / "own.jsonl").write_text(json.dumps({**problem, "stops": ["\n"]}) + "\n")
-    task = "evaluate.tasks=[{name: own, file: own.jsonl, samples: 1, max_new_tokens: 4}]"
     recipe = ("evaluate", str(place / "tuned.yaml"), "--runs", str(place / "runs"))
     scores = (place / "runs" / "tuned" / "scores.json").read_bytes()
-    assert "there are none, so there is nothing to write" in finetune(
-        *recipe, "--generate-only", code=2
+    untasked = finetune(
+        "evaluate", str(place / "base.yaml"), *recipe[2:], "--generate-only", code=2
     )
-    printed = finetune(*recipe, "--generate-only", task)
+    assert "there are none, so there is nothing to write" in untasked
+    more = "evaluate.tasks.0.samples=2"
+    printed = finetune(*recipe, "--generate-only", more)
     files = sorted((place / "runs" / "tuned" / "evaluation").glob("*/own-*.completions.jsonl"))
     assert [file.parent.name for file in files] == ["base", "tuned"]
     assert all(str(file) in printed for file in files)
@@ -337,6 +340,5 @@ def test_completions_are_written_and_judged_apart_from_a_finished_run(place):
         find_backend()
     except Refused as error:
         pytest.skip(str(error))
-    own = task.replace("own.jsonl", str(place / "own.jsonl"))
-    judged = finetune("evaluate", "--judge", *map(str, files), own)
-    assert judged.count("own: 1 of 1 completions of 1 problems passed") == 2
+    judged = finetune("evaluate", "--judge", *map(str, files))
+    assert judged.count("own: 2 of 2 completions of 1 problems passed") == 2

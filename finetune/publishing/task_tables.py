@@ -34,7 +34,11 @@ def measures_of(task: Any, side: str) -> dict[str, Any]:
     values = at(task, side)
     named = values if isinstance(values, dict) else {}
     own = metric_of(task)
-    more = {key: value for key, value in named.items() if key not in (*_BESIDE, own)}
+    more = {
+        key: value
+        for key, value in named.items()
+        if key not in (*_BESIDE, own) and isinstance(value, int | float)
+    }
     return {own: named.get(own), **more}
 
 

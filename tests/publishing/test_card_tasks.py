@@ -55,6 +55,20 @@ def test_the_interval_of_one_measure_is_not_given_to_another(card):
     assert "| humaneval | this model | pass@10 | 0.4321 | not measured | 164 | 20 |" in text
 
 
+def test_only_numbers_are_measures(card):
+    """Not who wrote and who judged, whose digests would look like keys."""
+    more = {
+        "outcomes": {"failed": 8},
+        "written_by": {"backend": "transformers", "model": "0123456789abcdef"},
+        "judged_by": ["bubblewrap"],
+    }
+    text = section(
+        card(tasks={"humaneval": humaneval(tuned=side(0.5, 0.4, 0.6, **more))}), "Benchmarks"
+    )
+    assert "| humaneval | this model | pass@1 | 0.5 |" in text
+    assert not any(word in text for word in ("outcomes", "written_by", "judged_by", "0123456789"))
+
+
 def test_settings_stand_below_without_machine_paths(card):
     text = section(card(tasks={"humaneval": humaneval()}), "Benchmarks")
     assert '- humaneval, both: `{"temperature": 0.2, "top_p": 0.95, "stops": ["\\nclass"]' in text
