@@ -28,7 +28,9 @@ METHODS = {
     },
     "biases": {"r": 4, "lora_alpha": 8, "target_modules": MATRICES, "lora_bias": True},
 }
-LIMITS = {torch.float32: 3e-7, torch.bfloat16: 5e-3}
+LIMITS = {torch.float32: 5e-7, torch.bfloat16: 5e-3}
+"""Measured here: 1.2e-7 to 3.0e-7, and 5e-4 to 2e-3. Another processor rounds otherwise: the limit in
+fp32 leaves it two units in the last place of these logits."""
 
 
 def stored_as(run, dtype):
@@ -55,7 +57,9 @@ def test_a_merge_is_base_and_adapter_within_the_rounding_of_its_type(run, settin
 @pytest.mark.parametrize("dtype", LIMITS, ids=str)
 def test_a_base_with_a_resized_vocabulary_keeps_its_rows(run, dtype):
     model = load_model(run.base, dtype=dtype)
-    model.resize_token_embeddings(320, mean_resizing=False)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model.resize_token_embeddings(320, mean_resizing=False)
     model.save_pretrained(run.base)
     train_with_peft(run, r=4, target_modules=MATRICES, trainable_token_indices={"wte": [300, 319]})
     proof = merged(run)
