@@ -29,8 +29,8 @@ METHODS = {
     "biases": {"r": 4, "lora_alpha": 8, "target_modules": MATRICES, "lora_bias": True},
 }
 LIMITS = {torch.float32: 5e-7, torch.bfloat16: 5e-3}
-"""Measured here: 1.2e-7 to 3.0e-7, and 5e-4 to 2e-3. Another processor rounds otherwise: the limit in
-fp32 leaves it two units in the last place of these logits."""
+"""Measured here: 1.2e-7 to 3.0e-7, and 5e-4 to 2e-3. Another processor rounds otherwise: the limit
+in fp32 leaves it two units in the last place of these logits."""
 
 
 def stored_as(run, dtype):
