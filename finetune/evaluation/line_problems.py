@@ -32,11 +32,6 @@ class LineProblem:
         return f"{self.repo}/{self.path}"
 
 
-def line_problems(documents: Sequence[Document], count: int) -> list[LineProblem]:
-    """`count` lines (or all there are), picked by a hash of file and position."""
-    return gap_problems(documents, count, lambda text, _: line_bounds(text))
-
-
 def gap_problems(documents: Sequence[Document], count: int, bounds: Bounds) -> list[LineProblem]:
     """`count` of the parts that `bounds` gives, picked by a hash of file and position."""
     candidates = [

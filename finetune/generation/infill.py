@@ -59,25 +59,6 @@ def infill_prompt(gap: Gap, tokenizer: CodeTokenizer, budget: int, layout: str) 
     return [id_ for role in LAYOUTS[layout] if role != "middle" for id_ in part[role]]
 
 
-def infill_lines(
-    model: Any,
-    tokenizer: CodeTokenizer,
-    gaps: Sequence[Gap],
-    *,
-    max_new_tokens: int,
-    batch_size: int = 32,
-) -> list[str]:
-    """The most likely rest of a line for each gap, in the order of `gaps`; see `infill`."""
-    return infill(
-        model,
-        tokenizer,
-        gaps,
-        stops=("\n",),
-        max_new_tokens=max_new_tokens,
-        batch_size=batch_size,
-    )
-
-
 def infill(
     model: Any,
     tokenizer: CodeTokenizer,

@@ -13,7 +13,7 @@ from finetune.corpus import open_source, read_documents
 from finetune.corpus.holdout import group_of
 from finetune.corpus.store import write_documents
 from finetune.errors import UserError
-from finetune.evaluation.line_problems import line_problems
+from finetune.evaluation.gap_kinds import problems_of_kind
 from finetune.models.measure import measuring_set
 from finetune.recipe.schema import Fim, Sequences, Source
 from finetune.run_folder import RunFolder, read_lines
@@ -68,9 +68,9 @@ def test_only_what_may_be_cut_is_measured_by_infilling(tiny_tokenizer):
 
 def test_lines_to_fill_in_are_of_what_may_be_cut():
     one = Document(text=CODE, path="tests/long_name.py", repo="me/long", language="python")
-    plain, headed = (line_problems([d], 9) for d in (one, with_header(one, 1.0)))
+    plain, headed = (problems_of_kind([d], "line", 9) for d in (one, with_header(one, 1.0)))
     assert {p.gap for p in headed} == {p.gap for p in plain}
-    assert line_problems([commit()], 9) == []
+    assert problems_of_kind([commit()], "line", 9) == []
 
 
 def test_rows_are_held_out_one_by_one():

@@ -6,7 +6,6 @@ import pytest
 
 from data_formats.document import Document
 from finetune.evaluation.gap_kinds import KINDS, LONGEST_SPAN, problems_of_kind, without_parser
-from finetune.evaluation.line_problems import line_problems
 
 SOURCE = '''\
 import os
@@ -59,10 +58,6 @@ def test_the_files_alone_decide(kind):
     assert problems_of_kind(FILES[::-1], kind, 12) == made
     assert problems_of_kind(FILES, kind, 5) == made[:5]
     assert len({problem.path for problem in made}) > 3
-
-
-def test_lines_are_those_of_line_problems():
-    assert problems_of_kind(FILES, "line", 9) == line_problems(FILES, 9)
 
 
 def test_several_lines_are_two_to_eight_without_outer_blank_space():

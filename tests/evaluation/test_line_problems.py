@@ -3,7 +3,7 @@
 import pytest
 
 from data_formats.document import Document
-from finetune.evaluation.line_problems import line_problems
+from finetune.evaluation.gap_kinds import problems_of_kind
 
 
 def document(text, path="a.py", language="python"):
@@ -17,11 +17,11 @@ FILES = [
 
 
 def lines_of(text):
-    return sorted(problem.truth for problem in line_problems([document(text)], 100))
+    return sorted(problem.truth for problem in problems_of_kind([document(text)], "line", 100))
 
 
 def test_prefix_truth_and_suffix_are_the_file():
-    problems = line_problems(FILES, 100)
+    problems = problems_of_kind(FILES, "line", 100)
     assert len(problems) == 30  # three lines of each file
     texts = {file.path: file.text for file in FILES}
     for problem in problems:
@@ -29,7 +29,7 @@ def test_prefix_truth_and_suffix_are_the_file():
 
 
 def test_indentation_and_trailing_space_stay_outside_the_gap():
-    (problem,) = line_problems([document("x\n\t  value = 1 \r\ny")], 9)
+    (problem,) = problems_of_kind([document("x\n\t  value = 1 \r\ny")], "line", 9)
     assert problem.truth == "value = 1"
     assert problem.gap.prefix == "x\n\t  "
     assert problem.gap.suffix == " \r\ny"
@@ -41,7 +41,7 @@ def test_lines_that_say_little_are_no_problems(text):
 
 
 def test_the_same_line_twice_is_two_problems():
-    problems = line_problems([document("pass\npass\n")], 9)
+    problems = problems_of_kind([document("pass\npass\n")], "line", 9)
     assert sorted(problem.gap.prefix for problem in problems) == ["", "pass\n"]
 
 
@@ -50,25 +50,25 @@ def test_the_last_line_needs_no_newline():
 
 
 def test_problems_are_the_same_every_time():
-    assert line_problems(FILES, 12) == line_problems(FILES, 12)
+    assert problems_of_kind(FILES, "line", 12) == problems_of_kind(FILES, "line", 12)
 
 
 def test_problems_do_not_depend_on_the_order_of_the_files():
-    assert line_problems(FILES[::-1], 12) == line_problems(FILES, 12)
+    assert problems_of_kind(FILES[::-1], "line", 12) == problems_of_kind(FILES, "line", 12)
 
 
 def test_fewer_problems_are_the_first_of_more():
-    assert line_problems(FILES, 5) == line_problems(FILES, 12)[:5]
+    assert problems_of_kind(FILES, "line", 5) == problems_of_kind(FILES, "line", 12)[:5]
 
 
 def test_problems_come_from_many_files():
-    assert len({problem.path for problem in line_problems(FILES, 12)}) > 4
+    assert len({problem.path for problem in problems_of_kind(FILES, "line", 12)}) > 4
 
 
 def test_no_problems_are_asked_for():
-    assert line_problems(FILES, 0) == []
+    assert problems_of_kind(FILES, "line", 0) == []
 
 
 def test_a_problem_names_its_language():
-    (problem,) = line_problems([document("main(argc, argv);", "a.c", "c")], 1)
+    (problem,) = problems_of_kind([document("main(argc, argv);", "a.c", "c")], "line", 1)
     assert (problem.path, problem.language) == ("a.c", "c")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from finetune.errors import UserError
-from finetune.generation.infill import Gap, infill_lines, psm_prompt
+from finetune.generation.infill import Gap, infill, psm_prompt
 from finetune.models.load import load_model
 from finetune.models.scratch import make_model
 from finetune.recipe.schema import ScratchModel
@@ -124,7 +124,7 @@ GAPS = [
 
 @pytest.fixture(scope="module")
 def one_by_one(model, tokenizer):
-    return infill_lines(model, tokenizer, GAPS, max_new_tokens=12, batch_size=1)
+    return infill(model, tokenizer, GAPS, stops=("\n",), max_new_tokens=12, batch_size=1)
 
 
 def test_completions_differ_between_gaps(one_by_one):
@@ -133,12 +133,12 @@ def test_completions_differ_between_gaps(one_by_one):
 
 @pytest.mark.parametrize("batch_size", [2, 4, 9])
 def test_completions_do_not_depend_on_the_batch_size(model, tokenizer, one_by_one, batch_size):
-    made = infill_lines(model, tokenizer, GAPS, max_new_tokens=12, batch_size=batch_size)
+    made = infill(model, tokenizer, GAPS, stops=("\n",), max_new_tokens=12, batch_size=batch_size)
     assert made == one_by_one
 
 
 def test_completions_do_not_depend_on_the_order(model, tokenizer, one_by_one):
-    made = infill_lines(model, tokenizer, GAPS[::-1], max_new_tokens=12, batch_size=4)
+    made = infill(model, tokenizer, GAPS[::-1], stops=("\n",), max_new_tokens=12, batch_size=4)
     assert made[::-1] == one_by_one
 
 
@@ -157,14 +157,14 @@ def test_each_row_stops_at_its_own_newline_or_end(model, tokenizer):
     texts = {"A": "xy\nz", "B": "u\0", "C": "c", "D": "\n", "E": "\0"}
     gaps = [Gap("q", suffix) for suffix in texts]
     with Script(model, tokenizer, texts):
-        made = infill_lines(model, tokenizer, gaps, max_new_tokens=6)
+        made = infill(model, tokenizer, gaps, stops=("\n",), max_new_tokens=6)
     assert made == ["xy", "u", "cccccc", "", ""]
 
 
 def test_writing_stops_once_every_row_has_stopped(model, tokenizer):
     texts = {"A": "xy\nz", "B": "u\0"}
     with Script(model, tokenizer, texts) as script:
-        infill_lines(model, tokenizer, [Gap("q", "A"), Gap("q", "B")], max_new_tokens=20)
+        infill(model, tokenizer, [Gap("q", "A"), Gap("q", "B")], stops=("\n",), max_new_tokens=20)
     assert script.steps == 3
 
 
@@ -181,24 +181,24 @@ def test_a_token_of_a_newline_and_more_ends_the_line_too(model, tokenizer):
 
     handle = model.register_forward_hook(override, with_kwargs=True)
     try:
-        made = infill_lines(model, tokenizer, [Gap("a", "b")], max_new_tokens=6)
+        made = infill(model, tokenizer, [Gap("a", "b")], stops=("\n",), max_new_tokens=6)
     finally:
         handle.remove()
     assert (made, len(steps)) == (["x"], 2)
 
 
 def test_no_gaps_give_no_completions(model, tokenizer):
-    assert infill_lines(model, tokenizer, [], max_new_tokens=6) == []
+    assert infill(model, tokenizer, [], stops=("\n",), max_new_tokens=6) == []
 
 
 @pytest.mark.parametrize("max_new_tokens", [61, 64, 100])
 def test_a_completion_that_leaves_no_room_for_a_prompt_is_refused(model, tokenizer, max_new_tokens):
     with pytest.raises(UserError, match=r"evaluate\.max_new_tokens: \d+ leave no room"):
-        infill_lines(model, tokenizer, [Gap("a", "b")], max_new_tokens=max_new_tokens)
+        infill(model, tokenizer, [Gap("a", "b")], stops=("\n",), max_new_tokens=max_new_tokens)
 
 
 def test_prompt_and_completion_may_fill_every_position(model, tokenizer):
     texts = {"Z" * 14: "x"}  # a quarter of the 57 ids beside the sentinels
     with Script(model, tokenizer, texts):
-        made = infill_lines(model, tokenizer, [Gap("q" * 90, "Z" * 90)], max_new_tokens=4)
+        made = infill(model, tokenizer, [Gap("q" * 90, "Z" * 90)], stops=("\n",), max_new_tokens=4)
     assert made == ["xxxx"]
