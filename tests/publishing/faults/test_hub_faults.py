@@ -11,9 +11,7 @@ import pytest
 
 from finetune.publishing.artefacts import entries
 from tests.hub.faults import CUT, LOST, NONE, WRONG, Fault
-from tests.hub.server import running_hub
-from tests.hub.store import Store
-from tests.publishing.pushed import REPO, TOKEN, forked_commands
+from tests.publishing.pushed import REPO, TOKEN
 
 CLIENT_TRIES = ("tree", "preupload", "batch", "put", "verify")
 """Routes that the stock client itself asks again."""
@@ -30,32 +28,6 @@ EVERY = [
     *itertools.product(("put", "get", "download", "tree"), (WRONG,)),
 ]
 SOME = [("commit", 503), ("commit", LOST), ("put", CUT), ("download", WRONG), ("put", WRONG)]
-
-
-@pytest.fixture(scope="module")
-def server():
-    with running_hub() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def call(server, tmp_path_factory):
-    with forked_commands(tmp_path_factory.mktemp("client"), server) as call:
-        yield call
-
-
-@pytest.fixture
-def hub(server):
-    """The Hub of this file, with nothing on it."""
-    server.store = Store(tokens={TOKEN: "ann"})
-    server.calls.reset()
-    return server
-
-
-@pytest.fixture
-def push(tmp_path, hub, pushable, call):
-    """`push()`: the command, in a fork of a process that has imported everything."""
-    return lambda *arguments: call(tmp_path, "push", "r.yaml", *arguments)
 
 
 def contents(folder):

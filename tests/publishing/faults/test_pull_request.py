@@ -6,32 +6,11 @@ import pytest
 
 from finetune.publishing.artefacts import entries
 from tests.hub.faults import CUT, LOST, WRONG, Fault
-from tests.hub.server import running_hub
-from tests.hub.store import Store, Stored
+from tests.hub.store import Stored
 from tests.publishing import pushed
-from tests.publishing.pushed import TOKEN, forked_commands
+from tests.publishing.pushed import TOKEN
 
 OURS = "bob/model"
-
-
-@pytest.fixture(scope="module")
-def server():
-    with running_hub() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def call(server, tmp_path_factory):
-    with forked_commands(tmp_path_factory.mktemp("client"), server) as call:
-        yield call
-
-
-@pytest.fixture
-def hub(server):
-    """The Hub of this file, with nothing on it."""
-    server.store = Store(tokens={TOKEN: "ann"})
-    server.calls.reset()
-    return server
 
 
 @pytest.fixture
@@ -54,11 +33,6 @@ def pushable(tmp_path, model_folder, release, publish, monkeypatch):
     assert publish in stated
     monkeypatch.setattr(pushed, "RECIPE", stated)
     return pushed.make_run(tmp_path, release)
-
-
-@pytest.fixture
-def push(tmp_path, hub, pushable, call):
-    return lambda *arguments: call(tmp_path, "push", "r.yaml", *arguments)
 
 
 @pytest.fixture
