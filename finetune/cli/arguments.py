@@ -17,6 +17,11 @@ def add_recipe(parser: ArgumentParser, nargs: str | None = None) -> None:
         metavar="key=value",
         help="dotted override, such as train.tokens=2e6",
     )
+    add_runs(parser)
+
+
+def add_runs(parser: ArgumentParser) -> None:
+    """--runs DIR."""
     parser.add_argument(
         "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs live (./runs)"
     )

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from finetune.cli.arguments import add_runs
+
 if TYPE_CHECKING:
     from finetune.completing.complete import Filled
     from finetune.completing.cursor import Cursor
@@ -36,9 +38,7 @@ def add_arguments(parser: ArgumentParser, _: str) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the temperature (0)")
     parser.add_argument("--json", action="store_true", help="one JSON object")
-    parser.add_argument(
-        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs live (./runs)"
-    )
+    add_runs(parser)
     parser.epilog = (
         "The completion alone goes to standard output, all else to standard error. A passage of 50 "
         "characters or more that the run's training code holds is named with path and licence; "

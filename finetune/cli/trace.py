@@ -5,6 +5,8 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable
 from pathlib import Path
 
+from finetune.cli.arguments import add_runs
+
 
 def add_arguments(parser: ArgumentParser, _: str) -> None:
     parser.add_argument(
@@ -15,9 +17,7 @@ def add_arguments(parser: ArgumentParser, _: str) -> None:
     )
     parser.add_argument("file", type=Path, metavar="FILE", help="the code; - for standard input")
     parser.add_argument("--json", action="store_true", help="one JSON object, every match in it")
-    parser.add_argument(
-        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where runs live (./runs)"
-    )
+    add_runs(parser)
     parser.epilog = (
         "Exit code 0 whether anything is found or not. A run names documents; a model's folder "
         "only tells which passages were trained on. Passages of fewer than 60 characters (100 in "
