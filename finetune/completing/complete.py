@@ -6,10 +6,9 @@ from typing import Any
 from finetune.completing.cursor import Cursor
 from finetune.completing.model import NamedModel
 from finetune.completing.sources import Lookup, look_up
-from finetune.errors import UserError
 from finetune.generation.completion import Finish, Request
-from finetune.generation.engine import LocalModel, positions_of
-from finetune.generation.infill import FAR_ENOUGH, SHORTEST_PROMPT, Gap, psm_prompt
+from finetune.generation.engine import LocalModel
+from finetune.generation.infill import Gap, prompt_budget, psm_prompt
 from finetune.generation.sampling import Sampling
 from finetune.licences import OPENRAIL
 from finetune.models.load import best_device, load_model
@@ -51,13 +50,7 @@ def complete_at(
     """
     sampling = Sampling(max_new_tokens=max_new_tokens, temperature=temperature, seed=seed)
     tokenizer, loaded = CodeTokenizer(model.folder), _loaded(model)
-    positions = positions_of(loaded.config) or FAR_ENOUGH
-    budget = positions - max_new_tokens
-    if budget < SHORTEST_PROMPT:
-        raise UserError(
-            f"--max-new-tokens: {max_new_tokens} leave no room for a prompt in the model's "
-            f"{positions} positions; make it smaller"
-        )
+    budget = prompt_budget(loaded, max_new_tokens, "--max-new-tokens")
     prompt = tuple(psm_prompt(Gap(cursor.prefix, cursor.suffix), tokenizer, budget))
     stops = ("\n",) if lines == 1 else ()
     request = Request(task="complete", id="", sample=0, prompt=prompt, stops=stops)

@@ -59,6 +59,20 @@ def infill_prompt(gap: Gap, tokenizer: CodeTokenizer, budget: int, layout: str) 
     return [id_ for role in LAYOUTS[layout] if role != "middle" for id_ in part[role]]
 
 
+def prompt_budget(model: Any, max_new_tokens: int, setting: str) -> int:
+    """How many tokens of a prompt leave room for an answer.
+
+    Raises UserError, naming the `setting`, where too few are left.
+    """
+    positions = positions_of(model.config) or FAR_ENOUGH
+    if positions - max_new_tokens < SHORTEST_PROMPT:
+        raise UserError(
+            f"{setting}: {max_new_tokens} leave no room for a prompt in the model's {positions} "
+            "positions; make it smaller"
+        )
+    return positions - max_new_tokens
+
+
 def infill(
     model: Any,
     tokenizer: CodeTokenizer,
@@ -73,13 +87,7 @@ def infill(
 
     Raises UserError where `max_new_tokens` leaves a prompt no room.
     """
-    positions = positions_of(model.config) or FAR_ENOUGH
-    budget = positions - max_new_tokens
-    if budget < SHORTEST_PROMPT:
-        raise UserError(
-            f"evaluate.max_new_tokens: {max_new_tokens} leave no room for a prompt in the "
-            f"model's {positions} positions; make it smaller"
-        )
+    budget = prompt_budget(model, max_new_tokens, "evaluate.max_new_tokens")
     requests = [
         Request(
             task="infilling",
