@@ -16,6 +16,7 @@ The rules, all of them:
 """
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -25,7 +26,7 @@ from finetune.licences import known_licences, obligations, use_restrictions
 from finetune.publishing.citations import citations
 from finetune.publishing.evidence import Evidence, read_evidence
 from finetune.publishing.facts import ReleaseFacts
-from finetune.run_folder import RunFolder
+from finetune.run_folder import HEX_DIGEST, RunFolder
 
 NUMBER = re.compile(
     r"(?<![\w./+~@-])-?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?(?!\.?\w|[/-]\w)", re.I
@@ -65,6 +66,8 @@ def unsupported_numbers(card: str, run: RunFolder, facts: ReleaseFacts) -> list[
 def _is_held_up(text: str, known: Iterable[float], exact: set[float]) -> bool:
     plain = text.replace(",", "").lower()
     value = float(plain)
+    if not math.isfinite(value):
+        return False
     if value in exact:
         return True  # 1.0 of a file may be 1.0 or 1 in the card
     mantissa, _, exponent = plain.partition("e")
@@ -92,8 +95,11 @@ def _text(file: Path) -> str:
 
 
 def _numbers(text: str) -> Iterator[float]:
+    """A digest is no number, though its digits may read like one, `1234567e12345678` included."""
     for match in NUMBER.finditer(text):
-        yield float(match[0].replace(",", ""))
+        value = float(match[0].replace(",", ""))
+        if math.isfinite(value) and not HEX_DIGEST.fullmatch(match[0]):
+            yield value
 
 
 def _counts(evidence: Evidence) -> Iterator[int]:

@@ -1,12 +1,13 @@
 """Every number of a card stands in a file of the run."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from finetune.errors import UserError
 from finetune.publishing import build_release, render_card
-from finetune.publishing.number_lint import NUMBER, unsupported_numbers
+from finetune.publishing.number_lint import NUMBER, known_numbers, unsupported_numbers
 
 
 @pytest.mark.parametrize("artefact", ["merged", "adapter"])
@@ -68,3 +69,16 @@ def test_a_card_with_a_number_of_nowhere_is_no_release(run, facts, monkeypatch):
 def test_the_publishers_own_words_are_the_publishers(run, facts):
     facts = replace(facts, summary="Knows 4711 functions.")
     assert unsupported_numbers(render_card(run, facts), run, facts) == []
+
+
+@pytest.mark.parametrize("digest", ["1234567e12345678", "8968465919260778"])
+def test_a_digest_that_reads_like_a_number_is_none(run, digest):
+    stages = json.loads(run.stages.read_text())
+    stages["train"] = {**stages.get("train", {}), "output": digest}
+    run.stages.write_text(json.dumps(stages))
+    assert float(digest) not in known_numbers(run)
+
+
+def test_a_number_without_bounds_is_held_up_by_nothing(run, facts):
+    (found,) = unsupported_numbers("a loss of 1e400\n", run, facts)
+    assert "1e400" in found
