@@ -8,7 +8,6 @@ from typing import Any
 
 from finetune.errors import UserError
 from finetune.licences import (
-    BASE_CARD,
     OPENRAIL,
     has_use_restrictions,
     licence_of_folder,
@@ -19,7 +18,7 @@ from finetune.publishing.card_check import validate_card
 from finetune.publishing.eval_results import FOLDER as EVAL_RESULTS
 from finetune.publishing.eval_results import bad_eval_results
 from finetune.publishing.gguf_file import bad_gguf
-from finetune.publishing.keys import VOCABULARIES, kinds_of_keys
+from finetune.publishing.keys import TEXTS_OF_OTHERS, VOCABULARIES, keys_in
 from finetune.publishing.provenance import differences, stated_base_licence
 from finetune.publishing.tensors import not_finite, tensor_names
 from finetune.trace import BLOOM_FILE
@@ -28,11 +27,6 @@ _WEIGHTS = ".safetensors"
 _NO_TEXTS = (_WEIGHTS, ".gguf")
 _PICKLE = re.compile(rb"\x80[\x02-\x05]|PK\x03\x04")  # a bare pickle, or torch's zip of pickles
 _BINARY = ("tokenizer.model", BLOOM_FILE.name)  # bits spell anything by chance
-_TEXTS_OF_OTHERS = ("LICENSE", "NOTICE", BASE_CARD)
-_SECRET = re.compile(
-    r"\bhf_[A-Za-z0-9]{30,}|\bgh[pousr]_[A-Za-z0-9]{36}|\bAKIA[0-9A-Z]{16}\b"
-    r"|-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----"
-)
 
 
 def check_release(folder: Path, artefact: Artefact) -> None:
@@ -106,17 +100,16 @@ def _bad_text(file: Path) -> list[str]:
         return [f"{file.name}: a pickle or a zip under another name"]
     if file.name in _BINARY:
         return []
-    text = file.read_text(encoding="utf-8", errors="replace")
-    findings = []
-    kinds = kinds_of_keys(file, text) or (["token of a Hub"] if _SECRET.search(text) else [])
-    if kinds:
-        what = ", ".join(kinds)
-        findings.append(f"{file.name}: holds what looks like a secret key or token ({what})")
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        return [f"{file.name}: not UTF-8 (byte {error.start}), so nobody can look for keys in it"]
+    findings = keys_in(file, text)
     if file.name in VOCABULARIES:
         return findings  # code knows `/usr/bin`
     if file.suffix == ".json":
         findings += _paths_in_json(file, text)
-    elif file.name not in _TEXTS_OF_OTHERS:
+    elif file.name not in TEXTS_OF_OTHERS:
         findings += [f"{file.name}: machine path {path}" for path in local_paths.inside(text)]
     return findings
 

@@ -6,13 +6,15 @@ of detect-secrets' patterns take quadratic time, and a tokenizer.json can be one
 """
 
 import json
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from finetune.corpus.personal_data.tokens import tokens
-from finetune.publishing.artefacts import PROVENANCE
+from finetune.corpus.personal_data.values import is_placeholder, looks_random
+from finetune.licences import BASE_CARD
 from finetune.run_folder import HEX_DIGEST
 
 PIECE, OVERLAP = 2000, 300
@@ -22,7 +24,18 @@ SHORTEST_KEY = 16
 """Pieces of a vocabulary that are shorter are not looked at: no issuer has so short a key."""
 
 VOCABULARIES = ("vocab.json", "added_tokens.json", "merges.txt")
+TEXTS_OF_OTHERS = ("LICENSE", "NOTICE", BASE_CARD)
+"""Passed on verbatim, as their licences ask."""
 _ENTROPY = ("Base64 High Entropy String", "Hex High Entropy String")
+_GUESSED = (*_ENTROPY, "Secret Keyword")
+_SEPARATORS = re.compile(r"[-_./]")
+
+
+def keys_in(file: Path, text: str) -> list[str]:
+    """The finding, if any, of what `file` holds or says of itself in `text`."""
+    kinds = kinds_of_keys(file, text)
+    told = f"{file.name}: holds what looks like a secret key or token ({', '.join(kinds)})"
+    return [told] if kinds else []
 
 
 def kinds_of_keys(file: Path, text: str) -> list[str]:
@@ -36,7 +49,7 @@ def kinds_of_keys(file: Path, text: str) -> list[str]:
 def _pieces(file: Path, text: str) -> Iterator[str]:
     if file.suffix == ".json":
         try:
-            yield from _of_json(file.name, json.loads(text))
+            yield from _of_json(file.name, json.loads(text, object_pairs_hook=_all_pairs))
         except ValueError:
             pass  # told by others; it is looked at line by line
         else:
@@ -56,6 +69,14 @@ def _of_json(name: str, value: Any) -> Iterator[str]:
     yield from {word for word in _texts(words) if len(word) >= SHORTEST_KEY}
     if name not in VOCABULARIES:
         yield from _pairs(value, "")
+
+
+def _all_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of equal keys json keeps the last alone: the others are put beside it."""
+    whole = dict(pairs)
+    if len(whole) < len(pairs):
+        whole[""] = [value for _, value in pairs]
+    return whole
 
 
 def _is_map(value: Any) -> bool:
@@ -96,20 +117,31 @@ def _kinds(name: str, piece: str) -> set[str]:
     found = {"key of a known issuer"} if any(tokens(piece)) else set()
     for plugin in _plugins():
         for secret in plugin.analyze_line(filename=name, line=piece, line_number=1):
-            if not _is_digest(name, str(secret.type), str(secret.secret_value)):
+            if _is_key(name, str(secret.type), str(secret.secret_value)):
                 found.add(str(secret.type))
     return found
 
 
-def _is_digest(name: str, kind: str, value: str) -> bool:
-    """provenance.json is made of sha256 and commits, which look as random as keys."""
-    return name == PROVENANCE and kind in _ENTROPY and bool(HEX_DIGEST.fullmatch(value))
+def _is_key(name: str, kind: str, value: str) -> bool:
+    """Whether a find is more than a digest, a name or a placeholder. What an issuer's own pattern
+    finds always is; what is only guessed is not held against the words of others."""
+    if kind in _GUESSED and name in TEXTS_OF_OTHERS:
+        return False
+    if kind in _ENTROPY:
+        words = _SEPARATORS.split(value)  # of a name such as `owner/model-7B-v2` all are short
+        return not HEX_DIGEST.fullmatch(value) and any(
+            len(word) >= SHORTEST_KEY and looks_random(word) for word in words
+        )
+    if kind == "Secret Keyword":
+        return value != "EMPTY" and not is_placeholder(value)  # what a server without keys is told
+    return kind != "Artifactory Credentials" or looks_random(value)  # it takes words in capitals
 
 
 @cache
 def _plugins() -> tuple[Any, ...]:
-    """One of each of detect-secrets' detectors, with its own limits."""
+    """One of each of detect-secrets' detectors, with its own limits, but that of addresses."""
     from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
 
     classes = {one.__name__: one for one in get_mapping_from_secret_type_to_class().values()}
+    del classes["IPPublicDetector"]  # an address is no key, and `9.10.2.21` is a version
     return tuple(classes[name]() for name in sorted(classes))

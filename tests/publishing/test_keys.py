@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from finetune.licences import BASE_CARD
 from finetune.publishing.keys import PIECE, kinds_of_keys
 from finetune.tokenizer import FILES
 from tests.conftest import ROOT
@@ -53,9 +54,46 @@ def test_a_password_is_told_by_the_name_of_its_key():
     assert kinds_of_keys(Path("config.json"), '{"api_key": "hunter2horse7"}') == ["Secret Keyword"]
 
 
-def test_digests_are_no_keys_in_the_file_that_is_made_of_them():
-    digest = {"files": {"a": {"sha256": "0123456789abcdef" * 4}}}
-    assert kinds_of_keys(Path("provenance.json"), json.dumps(digest)) == []
+DIGESTS = ("0123456789abcdef" * 4, "182f0165fdf8da9c9935901eec65c94337f01c11", "b342684425a2f5b4")
+
+
+@pytest.mark.parametrize("digest", DIGESTS)
+@pytest.mark.parametrize("name", ["provenance.json", "config.json", "gguf.json", "README.md"])
+def test_digests_are_no_keys(name, digest):
+    text = f"revision '{digest}'" if name == "README.md" else json.dumps({"revision": digest})
+    assert kinds_of_keys(Path(name), text) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'client = OpenAI(api_key="EMPTY", base_url="http://localhost:8000/v1")',
+        'password = "changeme"',
+        "with cuDNN 9.10.2.21",
+        "see 'hugging-face-user/SQLCoder-7B-dbt-Jinja-v2'",
+        "see 'WizardLMTeam/WizardLM_evol_instruct_V2_196k'",
+        "APACHELICENSE",
+    ],
+)
+def test_what_honest_cards_say_is_no_key(line):
+    assert kinds_of_keys(Path("README.md"), line) == []
+
+
+def test_only_an_issuer_s_own_pattern_is_held_against_the_words_of_others():
+    guessed = "api_key = 'Zk3vQ9xT1mB7nR5yW2pL8sD4'"
+    assert kinds_of_keys(Path("README.md"), guessed)
+    assert kinds_of_keys(Path(BASE_CARD), guessed) == []
+    assert kinds_of_keys(Path(BASE_CARD), PLANTED["GitHub Token"])
+
+
+@pytest.mark.parametrize("value", ["Zk3vQ9xT1mB7nR5yW2pL8sD4", "9f86d081884c7d659a2feaa0c55ad015"])
+def test_a_random_word_is_a_key(value):
+    assert kinds_of_keys(Path("config.json"), json.dumps({"a": value}))
+
+
+def test_the_first_of_two_equal_keys_is_looked_at_too():
+    secret = PLANTED["GitLab Token"]
+    assert "GitLab Token" in kinds_of_keys(Path("config.json"), f'{{"a": "{secret}", "a": "x"}}')
 
 
 @pytest.mark.parametrize("tokenizer", ["starcoder-tokenizer", "starcoder2-tokenizer"])
