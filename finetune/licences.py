@@ -176,7 +176,7 @@ def card_metadata(block: str, where: str) -> dict[str, Any]:
 
     try:
         values = YAML(typ="safe", pure=True).load(block)
-    except YAMLError as error:
+    except (YAMLError, ValueError) as error:  # a day that is none, such as 2024-02-31
         raise UserError(f"{where}: its metadata is not valid YAML; mend it: {error}") from error
     return {str(key): value for key, value in values.items()} if isinstance(values, dict) else {}
 

@@ -135,3 +135,11 @@ def texts_in(file: Path) -> dict[str, str]:
     fields = GGUFReader(file).fields
     found = {name: field.contents() for name, field in fields.items()}
     return {name: value for name, value in found.items() if isinstance(value, str)}
+
+
+def tokens_in(file: Path) -> list[str]:
+    """The vocabulary of a GGUF file, as it spells it; empty where it has none."""
+    from gguf import GGUFReader
+
+    field = GGUFReader(file).fields.get("tokenizer.ggml.tokens")
+    return [str(token) for token in field.contents()] if field else []

@@ -4,6 +4,7 @@ huggingface_hub checks nothing before it sends: `license: nonsense` passes. So t
 card: before release/ gets its name, and again before a push, for people edit cards by hand.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
@@ -21,6 +22,11 @@ from finetune.licences import (
 LIBRARIES = ("transformers", "peft", "gguf", "llama.cpp")
 RELATIONS = ("finetune", "adapter", "merge", "quantized")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+
+
+def is_number(value: Any) -> bool:
+    """A score that can be told: finite, and no truth value."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _is_text(value: Any) -> bool:
@@ -107,7 +113,9 @@ def _bad_values(card: dict[str, Any]) -> Iterator[str]:
         elif near := get_close_matches(key, SCHEMA, n=1, cutoff=0.8):
             yield f"`{key}` is no key of the Hub's; did you mean `{near[0]}`?"
     language = card.get("language", "code")
-    if "code" not in ([language] if isinstance(language, str) else language or ()):
+    if _EITHER[0](language) and "code" not in (
+        [language] if isinstance(language, str) else language
+    ):
         yield "`language` must name `code`"
 
 
@@ -144,13 +152,14 @@ def _bad_base(card: dict[str, Any]) -> Iterator[str]:
 def _bad_results(card: dict[str, Any], text: str) -> Iterator[str]:
     """`model-index` as the Hub's own client reads it; it leaves out what it cannot read."""
     from huggingface_hub import ModelCard
+    from yaml import YAMLError  # type: ignore[import-untyped]  # of its own parser
 
     try:
         results = getattr(ModelCard(text).data, "eval_results", None) or []
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, YAMLError) as error:
         yield f"`model-index` cannot be read by huggingface_hub: {error}"
         return
     for result in results:
         value = result.metric_value
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        if not is_number(value):
             yield f"`model-index`: {result.metric_type} of {result.dataset_name} is no number"

@@ -20,7 +20,7 @@ from finetune.publishing.eval_results import bad_eval_results
 from finetune.publishing.gguf_file import bad_gguf
 from finetune.publishing.keys import TEXTS_OF_OTHERS, VOCABULARIES, keys_in
 from finetune.publishing.provenance import differences, stated_base_licence
-from finetune.publishing.tensors import not_finite, tensor_names
+from finetune.publishing.tensors import metadata_of, not_finite, tensor_names
 from finetune.trace import BLOOM_FILE
 
 _WEIGHTS = ".safetensors"
@@ -47,6 +47,7 @@ def findings_of(folder: Path, artefact: Artefact) -> list[str]:
     return [
         *missing(folder, artefact),
         *chain.from_iterable(not_finite(file) for file in plain if file.suffix == _WEIGHTS),
+        *chain.from_iterable(_bad_header(file) for file in plain if file.suffix == _WEIGHTS),
         *chain.from_iterable(bad_gguf(file) for file in plain if file.suffix == ".gguf"),
         *_bad_index(folder),
         *chain.from_iterable(_bad_text(file) for file in plain if file.suffix not in _NO_TEXTS),
@@ -83,6 +84,17 @@ def _bad_index(folder: Path) -> list[str]:
         elif wanted != _names(folder / name):
             findings.append(f"{name}: its tensors are not those that the index names")
     return findings
+
+
+def _bad_header(file: Path) -> list[str]:
+    """What a safetensors file says of itself, beside its tensors."""
+    try:
+        said = metadata_of(file)
+    except ValueError:
+        return []  # reported by `not_finite`
+    paths = local_paths.in_json(said)
+    keys = keys_in(file, "\n".join(f"{key}: {value}" for key, value in said.items()))
+    return [*(f"{file.name}: absolute path {path} under `{key}`" for key, path in paths), *keys]
 
 
 def _names(file: Path) -> set[str]:

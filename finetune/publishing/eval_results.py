@@ -13,6 +13,7 @@ from ruamel.yaml.error import YAMLError
 
 from finetune.errors import UserError
 from finetune.publishing import task_tables
+from finetune.publishing.card_check import is_number
 from finetune.publishing.evidence import Evidence
 from finetune.publishing.facts import ReleaseFacts
 from finetune.publishing.tables import at
@@ -29,7 +30,7 @@ def write_eval_results(folder: Path, evidence: Evidence, facts: ReleaseFacts) ->
     for task, benchmark in facts.benchmarks.items():
         measured = at(evidence.scores, "tasks", task)
         score = task_tables.measures_of(measured, "tuned")[task_tables.metric_of(measured)]
-        if isinstance(score, bool) or not isinstance(score, int | float):
+        if not is_number(score):
             raise UserError(
                 f"publish.benchmarks.{task}: scores.json holds no score of it; add it to "
                 "evaluate.tasks, or leave it out here"
@@ -70,7 +71,7 @@ def bad_eval_results(file: Path) -> list[str]:
     name = f"{FOLDER}/{file.name}"
     try:
         entries = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
-    except YAMLError as error:
+    except (YAMLError, ValueError) as error:  # a day that is none, such as 2024-02-31
         return [f"{name}: not valid YAML ({error})"]
     if not isinstance(entries, list) or not entries:
         return [f"{name}: must be a list of results"]
@@ -85,6 +86,6 @@ def _faults(entry: Any) -> list[str]:
         faults.append(f"`dataset.id` must be `owner/name`, not {dataset}")
     if not isinstance(task, str) or not task:
         faults.append("`dataset.task_id` is missing")
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+    if not is_number(value):
         faults.append(f"`value` must be a number, not {value}")
     return faults

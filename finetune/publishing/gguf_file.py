@@ -6,14 +6,19 @@ from typing import Any
 
 from finetune.methods import gguf_problem
 from finetune.publishing import local_paths
+from finetune.publishing.keys import SHORTEST_KEY, keys_in
 
 PROOF = "gguf.json"
 
 
 def bad_gguf(file: Path) -> list[str]:
-    """A sentence per tensor that is not finite, per machine path in what it says of itself, and
-    where its proof does not prove it."""
-    from finetune.exporting import findings_in, texts_in  # numpy, which `check` does without
+    """A sentence per tensor that is not finite, per machine path in what it says of itself, for
+    what looks like a key there or in its vocabulary, and where its proof does not prove it."""
+    from finetune.exporting import (  # numpy, which `check` does without
+        findings_in,
+        texts_in,
+        tokens_in,
+    )
 
     problem = gguf_problem()
     if problem:
@@ -23,7 +28,9 @@ def bad_gguf(file: Path) -> list[str]:
         return findings
     said = texts_in(file)
     paths = [path for text in said.values() for path in local_paths.inside(text)]
-    return [*(f"{file.name}: machine path {path}" for path in paths), *_bad_proof(file)]
+    words = [token for token in tokens_in(file) if len(token) >= SHORTEST_KEY]
+    keys = keys_in(file, "\n".join([*said.values(), *words]))
+    return [*(f"{file.name}: machine path {path}" for path in paths), *keys, *_bad_proof(file)]
 
 
 def _bad_proof(file: Path) -> list[str]:

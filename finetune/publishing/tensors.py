@@ -53,6 +53,14 @@ def not_finite(file: Path) -> list[str]:
     return findings
 
 
+def metadata_of(file: Path) -> dict[str, str]:
+    """What a safetensors file says of itself. Raises ValueError where it is none."""
+    with file.open("rb") as stream:
+        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+    found: dict[str, str] = header.get("__metadata__") or {}
+    return found
+
+
 def tensor_names(file: Path) -> set[str]:
     """Names of the tensors in `file`. Raises ValueError where it is no safetensors file."""
     return set(_header(file)[0])

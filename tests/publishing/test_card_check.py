@@ -89,6 +89,10 @@ def test_the_card_of_a_quantised_model_is_valid(library):
         ("tags: [code]", "tags: code", "`tags` must be a list of texts"),
         ("tags: [code]", "model-index: [{results: 1}]", "`model-index` cannot be read"),
         ("tags: [code]", "tags: [code", "not valid YAML"),
+        ("tags: [code]", "date: 2024-02-31", "not valid YAML"),
+        ("[code]\ntags", "5\ntags", "`language` must be a text or texts"),
+        ("[code]\ntags", "true\ntags", "`language` must be a text or texts"),
+        ("tags: [code]", "? [a, b]\n: c", "cannot be read"),
         ("# A quantised model\n", "", "has metadata and no text"),
     ],
 )
@@ -105,8 +109,9 @@ def test_the_licence_of_a_known_base_needs_nobody_to_state_it(run, facts):
 
 
 def test_a_score_that_is_no_number_is_refused(run, facts):
-    card = render_card(run, facts).replace("value: 1.3457", "value: better", 1)
-    assert any("is no number" in one for one in validate_card(card))
+    for value in ("better", ".inf", ".nan", "true"):
+        card = render_card(run, facts).replace("value: 1.3457", f"value: {value}", 1)
+        assert any("is no number" in one for one in validate_card(card)), value
 
 
 def test_a_text_without_metadata_is_no_card():

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from finetune.errors import UserError
 from finetune.publishing import check_release
@@ -142,3 +142,16 @@ def test_bits_of_a_training_index_that_spell_a_path_are_no_finding(release):
     (release / "training_index.bloom").write_bytes(b"\x00~/\xffab\xfe /home/me/x \x01")
     restate(release)
     check_release(release, "merged")
+
+
+@pytest.mark.parametrize(
+    ("said", "finding"),
+    [
+        ("/home/ann/x", "absolute path /home/ann/x under `run`"),
+        ("glpat-" + "a1B2c3D4e5F6g7H8i9J0", "holds what looks like a secret key or token"),
+    ],
+)
+def test_what_weights_say_of_themselves_is_looked_at(release, said, finding):
+    file = release / "model.safetensors"
+    save_file(load_file(file), file, metadata={"format": "pt", "run": said})
+    assert f"model.safetensors: {finding}" in refusal(release)

@@ -29,10 +29,15 @@ PROOF = {
 }
 
 
-def write(run, *, value=1.0, name="small", **proof):
+KEY = "glpat-" + "a1B2c3D4e5F6g7H8i9J0"
+
+
+def write(run, *, value=1.0, name="small", tokens=(), **proof):
     run.gguf.mkdir(exist_ok=True)
     writer = GGUFWriter(run.gguf / "model-Q8_0.gguf", "starcoder")
     writer.add_name(name)
+    if tokens:
+        writer.add_token_list(list(tokens))
     writer.add_tensor("output_norm.weight", np.array([value, 2], np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -79,6 +84,8 @@ def test_predictions_that_were_not_compared_are_called_so(run, gguf_facts):
     [
         ({"value": np.inf}, "output_norm.weight: numbers are NaN or infinite"),
         ({"name": "/home/ann/models/x"}, "model-Q8_0.gguf: machine path /home/ann/models/x"),
+        ({"name": f"small {KEY}"}, "model-Q8_0.gguf: holds what looks like a secret key"),
+        ({"tokens": ["def", KEY]}, "model-Q8_0.gguf: holds what looks like a secret key"),
         ({"tolerance": 0.001}, "a divergence of 0.00123 is above the tolerance of 0.001"),
         ({"type": "f16"}, "gguf.json: is not about model-Q8_0.gguf"),
     ],
