@@ -55,7 +55,8 @@ def gpu_energy(device: Any) -> int | None:
 
 
 def ran_on(accelerator: Any, before: int | None) -> dict[str, Any]:
-    """Hardware and energy of all ranks since each read `before`. Every rank must call it."""
+    """Hardware and energy of all ranks since each read `before`, None where that was not at the
+    training's beginning. Every rank must call it."""
     from accelerate.utils import gather_object
 
     device = accelerator.device

@@ -62,7 +62,7 @@ def train(recipe: Recipe, run: RunFolder, *, despite_doctor: bool = False) -> No
             trainer.show = _make_show(recipe, run, trainer.plan.steps)
         energy = gpu_energy(accelerator.device)
         trainer.run()
-        ran = ran_on(accelerator, energy)
+        ran = ran_on(accelerator, energy if is_new else None)  # else of a part alone
         outcome.output = _save(recipe, run, trainer, accelerator)
         outcome.facts = {
             **_facts(recipe, trainer),
