@@ -75,6 +75,11 @@ def _contradictions(recipe: Recipe) -> list[Problem]:
     full = recipe.tune.method == "full"
     if recipe.publish and full and recipe.publish.artefact == "adapter":
         found.append(Problem(("publish", "artefact"), "full tuning makes no adapter; use merged"))
+    tasks = [task.name for task in recipe.evaluate.tasks]
+    for name in (recipe.publish.benchmarks or {}) if recipe.publish else ():
+        if name not in tasks:
+            message = f"is not among evaluate.tasks ({', '.join(tasks) or 'none'})"
+            found.append(Problem(("publish", "benchmarks", name), message))
     found += [Problem(("evaluate", *key), message) for key, message in unmeasured(recipe.evaluate)]
     return found
 

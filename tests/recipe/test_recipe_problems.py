@@ -111,6 +111,16 @@ def test_weights_that_leave_no_share_to_a_source_without_one_are_refused(refusal
     ]
 
 
+def test_a_score_for_the_hub_is_of_a_task_that_is_measured(refusal, recipe_text):
+    text = recipe_text.replace("publish:", "evaluate: {tasks: [humaneval]}\npublish:")
+    (line,) = refusal(
+        recipe_text if "evaluate:" in recipe_text else text,
+        "publish.repo=me/x",
+        "publish.benchmarks={humanevl: {dataset: a/b, task: t}}",
+    )
+    assert "publish.benchmarks.humanevl: is not among evaluate.tasks" in line
+
+
 def test_a_source_is_a_path_or_a_package_and_not_both(refusal, recipe_text):
     assert refusal(recipe_text.replace("path: src", "path: src, package: rich")) == [
         "r.yaml:5: data.sources.0: needs exactly one of `path`, `package` and `dataset`"
