@@ -52,7 +52,8 @@ def push_to_hub(release: Path, repo: str, private: bool) -> str:
         found = compare(files, remote.tree(head))
         if found.any:
             tip = _stage(remote, files, head)
-            verify_download(remote, files, tip, found.sent, release.parent)
+            branch = f"delete the branch {STAGING} on the Hub first"
+            verify_download(remote, files, tip, found.sent, release.parent, branch)
             head = _bring(remote, MAIN, head, files, remote.tree(tip), tip)
         done = remote.with_state(_ONLY_THE_TAG)
         tag = _tag(done, head)
@@ -157,9 +158,10 @@ def operations_for(
 
 
 def verify_download(
-    remote: Remote, files: Files, tip: str, names: tuple[str, ...], place: Path
+    remote: Remote, files: Files, tip: str, names: tuple[str, ...], place: Path, last_resort: str
 ) -> None:
-    """Download what was sent and compare its sha256. Raises Failed where it differs."""
+    """Download what was sent and compare its sha256. Raises Failed where it differs, with what to
+    do where that stays so."""
     wrong = []
     with _folder(place) as folder:
         for name in names:
@@ -170,8 +172,7 @@ def verify_download(
     if wrong:
         raise Failed(
             f"{remote.repo}: what the Hub gives back differs from the release in "
-            f"{', '.join(wrong)}. {AS_IT_WAS} Push again; if it stays so, delete the branch "
-            f"{STAGING} on the Hub first"
+            f"{', '.join(wrong)}. {AS_IT_WAS} Push again; if it stays so, {last_resort}"
         )
 
 

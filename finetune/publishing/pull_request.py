@@ -44,7 +44,8 @@ def propose_to_hub(release: Path, repo: str, private: bool) -> str:
                 f"{repo}: {ref} holds other files than the release, by the Hub's own checksums. "
                 f"{AS_IT_WAS} Close that pull request and push again"
             )
-        verify_download(remote, files, tip, found.sent, release.parent)
+        last_resort = f"close the pull request {ref} on the Hub first"
+        verify_download(remote, files, tip, found.sent, release.parent, last_resort)
     where = f"{remote.url}/discussions/{ref.rpartition('/')[2]}"
     deleted = f"; it deletes {', '.join(found.deleted)}" if found.deleted else ""
     return (

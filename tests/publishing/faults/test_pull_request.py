@@ -132,6 +132,7 @@ def test_what_comes_back_otherwise_is_told(propose, hub, repo):
     ran = propose()
     assert ran.code == 1
     assert "differs from the release in model.safetensors" in ran.message
+    assert ran.message.endswith("if it stays so, close the pull request refs/pr/1 on the Hub first")
 
 
 def test_a_repository_that_is_not_there_is_told(propose):
