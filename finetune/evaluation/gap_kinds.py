@@ -26,12 +26,14 @@ LONGEST_BODY = 2000
 
 
 def several_lines(text: str, _: str) -> Iterator[Span]:
-    """From each line that says something to one of the next seven, without outer blank space."""
+    """From each line that says something to one of the next seven that do, where these are eight
+    lines at most with all between them; without outer blank space."""
     lines = line_bounds(text)
     for number, (start, _end) in enumerate(lines):
         last = number + 1 + _draw(text, start, MOST_LINES - 1)
-        if last < len(lines):
-            yield start, lines[last][1]
+        end = lines[last][1] if last < len(lines) else None
+        if end is not None and text.count("\n", start, end) < MOST_LINES:
+            yield start, end
 
 
 def any_span(text: str, _: str) -> Iterator[Span]:

@@ -63,7 +63,18 @@ def test_the_files_alone_decide(kind):
 def test_several_lines_are_two_to_eight_without_outer_blank_space():
     for truth in truths(SOURCE, kind="lines"):
         assert truth == truth.strip()
-        assert 2 <= len([line for line in truth.split("\n") if line.strip()]) <= 8
+        assert 2 <= len(truth.split("\n")) <= 8
+
+
+def test_short_lines_between_two_that_say_something_count_as_lines():
+    """Only where the draw takes the next line that says something is there a gap to look at."""
+
+    def gaps(between):
+        texts = [f"first line {n}\n" + "x\n" * between + "second line\n" for n in range(40)]
+        return [gap.count("\n") + 1 for text in texts for gap in truths(text, kind="lines")]
+
+    assert set(gaps(6)) == {8}
+    assert gaps(7) == []
 
 
 def test_spans_vary_in_length_and_begin_inside_lines():
