@@ -87,6 +87,7 @@ def fill(
             [problem.gap for problem in problems],
             stops=STOPS.get(kind, ()),
             max_new_tokens=limit,
+            batch_size=section.batch_size,
         )
         filled[kind] = Filled(completions=completions, max_new_tokens=limit)
     return filled

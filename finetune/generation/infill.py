@@ -80,7 +80,7 @@ def infill(
     *,
     stops: tuple[str, ...],
     max_new_tokens: int,
-    batch_size: int = 32,
+    batch_size: int,
 ) -> list[str]:
     """The most likely text for each gap, in the order of `gaps`: up to the first of `stops`, or to
     the end that the model itself sets.

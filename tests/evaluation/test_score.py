@@ -7,6 +7,7 @@ import pytest
 
 from data_formats.document import Document
 from finetune.corpus.untrained import Untrained
+from finetune.evaluation import infilling
 from finetune.evaluation.infilling import Filled, Gaps
 from finetune.evaluation.line_problems import LineProblem
 from finetune.evaluation.score import (
@@ -172,3 +173,20 @@ def test_a_model_s_scores_have_every_set_and_line(tiny_tokenizer, tmp_path):
     for sets in scores.losses.values():
         for measured in sets.values():
             assert measured.loss == pytest.approx(math.log(300), rel=0.02)  # it knows nothing yet
+
+
+def test_gaps_are_filled_in_batches_of_the_recipe_s_size(tiny_tokenizer, tmp_path, monkeypatch):
+    folder = tmp_path / "base"
+    shutil.copytree(tiny_tokenizer, folder)
+    make_model(ScratchModel(layers=1, width=16, heads=1, positions=64, licence="mit"), folder)
+    section = Evaluate(infilling_problems=3, max_new_tokens=4, batch_size=3)
+    inputs = held_out(corpus_of(folder), DOCUMENTS, section, 64, BOTH)
+    sizes, real = set(), infilling.infill
+
+    def infill(*arguments, batch_size, **more):
+        sizes.add(batch_size)
+        return real(*arguments, batch_size=batch_size, **more)
+
+    monkeypatch.setattr(infilling, "infill", infill)
+    score_model(FolderModel(folder=folder), inputs, section)
+    assert sizes == {3}

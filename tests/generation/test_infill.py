@@ -157,14 +157,21 @@ def test_each_row_stops_at_its_own_newline_or_end(model, tokenizer):
     texts = {"A": "xy\nz", "B": "u\0", "C": "c", "D": "\n", "E": "\0"}
     gaps = [Gap("q", suffix) for suffix in texts]
     with Script(model, tokenizer, texts):
-        made = infill(model, tokenizer, gaps, stops=("\n",), max_new_tokens=6)
+        made = infill(model, tokenizer, gaps, stops=("\n",), max_new_tokens=6, batch_size=4)
     assert made == ["xy", "u", "cccccc", "", ""]
 
 
 def test_writing_stops_once_every_row_has_stopped(model, tokenizer):
     texts = {"A": "xy\nz", "B": "u\0"}
     with Script(model, tokenizer, texts) as script:
-        infill(model, tokenizer, [Gap("q", "A"), Gap("q", "B")], stops=("\n",), max_new_tokens=20)
+        infill(
+            model,
+            tokenizer,
+            [Gap("q", "A"), Gap("q", "B")],
+            stops=("\n",),
+            max_new_tokens=20,
+            batch_size=4,
+        )
     assert script.steps == 3
 
 
@@ -181,24 +188,40 @@ def test_a_token_of_a_newline_and_more_ends_the_line_too(model, tokenizer):
 
     handle = model.register_forward_hook(override, with_kwargs=True)
     try:
-        made = infill(model, tokenizer, [Gap("a", "b")], stops=("\n",), max_new_tokens=6)
+        made = infill(
+            model, tokenizer, [Gap("a", "b")], stops=("\n",), max_new_tokens=6, batch_size=4
+        )
     finally:
         handle.remove()
     assert (made, len(steps)) == (["x"], 2)
 
 
 def test_no_gaps_give_no_completions(model, tokenizer):
-    assert infill(model, tokenizer, [], stops=("\n",), max_new_tokens=6) == []
+    assert infill(model, tokenizer, [], stops=("\n",), max_new_tokens=6, batch_size=4) == []
 
 
 @pytest.mark.parametrize("max_new_tokens", [61, 64, 100])
 def test_a_completion_that_leaves_no_room_for_a_prompt_is_refused(model, tokenizer, max_new_tokens):
     with pytest.raises(UserError, match=r"evaluate\.max_new_tokens: \d+ leave no room"):
-        infill(model, tokenizer, [Gap("a", "b")], stops=("\n",), max_new_tokens=max_new_tokens)
+        infill(
+            model,
+            tokenizer,
+            [Gap("a", "b")],
+            stops=("\n",),
+            max_new_tokens=max_new_tokens,
+            batch_size=4,
+        )
 
 
 def test_prompt_and_completion_may_fill_every_position(model, tokenizer):
     texts = {"Z" * 14: "x"}  # a quarter of the 57 ids beside the sentinels
     with Script(model, tokenizer, texts):
-        made = infill(model, tokenizer, [Gap("q" * 90, "Z" * 90)], stops=("\n",), max_new_tokens=4)
+        made = infill(
+            model,
+            tokenizer,
+            [Gap("q" * 90, "Z" * 90)],
+            stops=("\n",),
+            max_new_tokens=4,
+            batch_size=4,
+        )
     assert made == ["xxxx"]
