@@ -96,7 +96,9 @@ def test_a_missing_repository_is_told_in_one_message(check):
     assert "Traceback" not in ran.err
 
 
-@pytest.mark.parametrize("address", ["hf://acme/benchmarks", "hf://datasets/acme"])
+@pytest.mark.parametrize(
+    "address", ["hf://acme/benchmarks", "hf://datasets/acme", "hf://datasets/a/b--c"]
+)
 def test_what_is_no_address_is_refused(check, address):
     ran = check(f"evaluate.benchmarks={address}")
     assert ran.code == 2

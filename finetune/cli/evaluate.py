@@ -49,13 +49,15 @@ def run(options: Namespace) -> int:
     if options.recipe is not None and "=" in options.recipe:  # no recipe, but an override
         options.overrides.insert(0, options.recipe)
         options.recipe = None
-    alone = options.judge or options.compare or options.model
+    alone = options.judge or options.compare or options.model or None
     if (options.recipe is None) == (alone is None):
         raise UserError(
             "finetune evaluate: give a RECIPE; or --judge FILE, --compare A B, or --model MODEL"
         )
     if (options.tasks is None) != (options.model is None):
         raise UserError("finetune evaluate: --model and --tasks go together")
+    if options.redo and (alone or options.generate_only):
+        raise UserError("finetune evaluate: --redo is for a recipe's stage alone")
     if options.judge:
         return _judge(options)
     if options.compare:
@@ -66,9 +68,12 @@ def run(options: Namespace) -> int:
 
 
 def _judge(options: Namespace) -> int:
+    from finetune.errors import UserError
     from finetune.evaluation.judge_file import judge_file
 
     stated = [one for one in options.judge if "=" in one and not Path(one).exists()]
+    if len(stated) == len(options.judge):
+        raise UserError("finetune evaluate: --judge needs a file that --generate-only wrote")
     for file in options.judge:
         if file not in stated:
             print(judge_file(Path(file), (*overrides(options), *stated)).in_words())

@@ -19,7 +19,7 @@ from finetune.recipe.evaluation import Evaluate, TaskChoice
 from finetune.tasks import benchmarks_folder
 
 RECIPE = "recipe.yaml"
-"""In the run's folder, two above the file: what the run says of the task holds here too."""
+"""In the run's folder, where the file lies in evaluation/MODEL/: what it says of the task holds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +38,12 @@ class JudgedFile:
         total = sum(self.outcomes.values())
         passed = self.outcomes.get("passed", 0)
         rest = ", ".join(f"{n} {name}" for name, n in self.outcomes.items() if name != "passed")
-        lines = [
+        lines = [] if total else [f"{self.task}: nothing of it can be judged here"]
+        lines += [
             f"{self.task}: {passed} of {total} completions of {self.problems} problems passed"
             + (f" ({rest})" if rest else "")
             + f"; {self.verdicts}"
-        ]
+        ] * bool(total)
         lines += [f"{self.task}: not run: {what} ({why})" for what, why in self.not_run]
         return "\n".join(lines)
 

@@ -6,10 +6,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from finetune.errors import UserError
-from finetune.recipe.evaluation import Evaluate
+from finetune.recipe.evaluation import Evaluate, contradictions
 from finetune.recipe.fields import SECTION
 from finetune.recipe.load import resolve_paths
-from finetune.recipe.problems import RecipeError, from_validation
+from finetune.recipe.problems import Problem, RecipeError, from_validation
 from finetune.recipe.source import Source, apply_overrides, read_yaml
 
 COMMAND_LINE = Path("command line")
@@ -41,6 +41,7 @@ def evaluate_section(
         alone = _Alone.model_validate(source.values)
     except ValidationError as error:
         raise RecipeError(source, problems + from_validation(error, _Alone)) from error
+    problems += [Problem(("evaluate", *key), told) for key, told in contradictions(alone.evaluate)]
     if problems:
         raise RecipeError(source, problems)
     return alone.evaluate

@@ -119,7 +119,7 @@ class Evaluate(BaseModel):
     infilling_kinds: Annotated[
         tuple[GapKind, ...], Field(min_length=1), BeforeValidator(frozen)
     ] = tuple(LONGEST_COMPLETION)
-    """What is taken out: the rest of a `line`, several `lines`, the body of a function, any span of
+    """What is taken out: what a `line` says, several `lines`, the body of a function, any span of
     characters."""
     max_new_tokens: LongestCompletions = {}
     """Longest completion: one number for every kind of gap, or some by kind

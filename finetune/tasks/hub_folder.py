@@ -70,7 +70,16 @@ def _patterns() -> list[str]:
 
 
 def _parts(address: str) -> tuple[str, str | None]:
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
+
     found = ADDRESS.match(address)
-    if found is None:
-        raise UserError(f"{address}: is no folder on the Hub; write hf://datasets/OWNER/NAME")
+    try:
+        if found is None:
+            raise HFValidationError
+        validate_repo_id(found["repo"])
+    except HFValidationError:
+        raise UserError(
+            f"{address}: is no folder on the Hub; write hf://datasets/OWNER/NAME"
+        ) from None
     return found["repo"], found["revision"]

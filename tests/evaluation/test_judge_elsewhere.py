@@ -94,7 +94,7 @@ def test_without_a_jail_judging_is_refused(written, own, monkeypatch):
     monkeypatch.setattr(site, "find_backend", refuse)
     with pytest.raises(Refused, match="cannot be judged here: no jail holds here"):
         judge_file(made["doubling"].file, task_here(own))
-    assert not made["doubling"].file.with_name("doubling.verdicts.jsonl").exists()
+    assert not verdicts.verdicts_file(made["doubling"].file).exists()
 
 
 def test_a_task_that_nobody_here_knows_is_asked_for(written, own):

@@ -106,6 +106,19 @@ def test_a_server_named_first_on_the_command_line_keeps_its_address(tmp_path, ca
     assert "must match" not in told
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model", "", "--tasks", "humaneval"], "give a RECIPE"),
+        (["--model", "m", "--tasks", "humaneval", "--redo"], "--redo is for a recipe's stage"),
+        (["--judge", "evaluate.seconds=3"], "--judge needs a file"),
+    ],
+)
+def test_a_command_that_asks_for_nothing_is_told(arguments, message, capsys):
+    assert main(["evaluate", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
 def test_a_folder_of_a_training_run_is_not_written_into(folder, own, tmp_path):
     (tmp_path / "runs" / "llama").mkdir(parents=True)
     (tmp_path / "runs" / "llama" / "stages.json").write_text("{}")
@@ -129,6 +142,8 @@ def test_the_merged_model_of_a_run_is_kept_under_the_run_s_name(folder, own, tmp
         ("train.tokens=5", "train: only keys of `evaluate` have a meaning here"),
         ("evaluate.secods=5", "did you mean `seconds`"),
         ("evaluate.seconds=-1", "evaluate.seconds"),
+        ("evaluate.gate={foo: {max_drop_points: 1}}", "is not measured"),
+        ("evaluate.tasks=[humaneval, humaneval]", "has this name already"),
     ],
 )
 def test_a_wrong_key_of_the_command_line_is_named(override, message):
