@@ -44,6 +44,9 @@ def _multipl_e(files: Sequence[list[Row]]) -> list[Problem]:
 
 
 def _problem(task: str, tag: str, language: str, row: Row, part: str = "") -> Problem:
+    texts, stops = (row["name"], row["prompt"], row["tests"]), row["stop_tokens"]
+    if not (isinstance(stops, list) and all(isinstance(one, str) for one in (*texts, *stops))):
+        raise TypeError("name, prompt, tests or stop_tokens are not texts")
     return Problem(
         task=task,
         id=f"{tag}/{row['name']}",
@@ -53,7 +56,7 @@ def _problem(task: str, tag: str, language: str, row: Row, part: str = "") -> Pr
         solution="",
         tests=row["tests"],
         part=part or language,
-        stops=tuple(row["stop_tokens"]),
+        stops=tuple(stops),
     )
 
 
@@ -62,8 +65,18 @@ CONFIGURATION = re.compile(r"(humaneval|mbpp)-([a-z]+)(?:-reworded)?$")
 
 
 def is_dataset(place: Path) -> bool:
-    """Whether `place` is a copy of the dataset nuprl/MultiPL-E, or a part of it."""
-    return bool(_configuration(place)) or (place.is_dir() and bool(_files(place)))
+    """Whether `place` is a copy of the dataset nuprl/MultiPL-E, or a part of it. A single file is
+    by what its first row holds: a person's own may be called `mbpp-mine.jsonl`."""
+    if place.is_dir() or place.suffix == ".parquet":
+        return bool(_configuration(place)) or (place.is_dir() and bool(_files(place)))
+    if not _configuration(place) or not place.is_file():
+        return False
+    try:
+        first = parsed(place.name, place.read_bytes())[:1]
+    except (OSError, ValueError):
+        return False  # `read_own` names the line
+    row = first[0] if first and isinstance(first[0], dict) else {}
+    return "name" in row and "id" not in row
 
 
 def read_dataset(place: Path, task: str) -> list[Problem]:
@@ -84,7 +97,7 @@ def read_dataset(place: Path, task: str) -> list[Problem]:
             problems += [
                 _problem(task, tag, language, row, f"{benchmark}-{language}") for row in rows
             ]
-        except (OSError, ValueError, KeyError, IndexError) as error:
+        except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
             raise UserError(
                 f"{file}: cannot be read as MultiPL-E's problems ({error!r}); it needs rows with "
                 "name, prompt, tests and stop_tokens"

@@ -65,3 +65,21 @@ def test_a_problem_that_stands_in_two_configurations_is_refused(tmp_path):
         parquet(tmp_path / name / "test-00000-of-00001.parquet", GO)
     with pytest.raises(UserError, match="twice; name the folder of one configuration"):
         read_own(tmp_path, "mine")
+
+
+def test_a_person_s_own_file_may_be_called_like_a_configuration(tmp_path):
+    file = tmp_path / "mbpp-mine.jsonl"
+    row = {"id": "a", "language": "python", "prompt": "x = 1", "tests": "assert x"}
+    file.write_text(json.dumps(row) + "\n")
+    (problem,) = read_own(file, "ours")
+    assert (problem.id, problem.language) == ("a", "python")
+
+
+@pytest.mark.parametrize(
+    "change", [{"stop_tokens": None}, {"stop_tokens": "ab"}, {"prompt": None}, {"name": 5}]
+)
+def test_a_row_of_other_types_is_told(tmp_path, change):
+    file = tmp_path / "humaneval-go.jsonl"
+    file.write_text(json.dumps({**GO, **change}) + "\n")
+    with pytest.raises(UserError, match="cannot be read as MultiPL-E's problems"):
+        read_own(file, "ours")
