@@ -11,7 +11,7 @@ of bounded size, limits, no capabilities and a filter of system calls (`inside/c
 to get out of each back end before one is used; where none holds, judging is refused. As root the
 jail is started by a user that owns nothing.
 
-**Integrity.** A pass never rests on an exit status or on anything a program prints. For Python,
+**Integrity.** For Python a pass never rests on an exit status or on anything a program prints:
 tests run in another process outside the jail (`inside/examiner.py`) which asks the program's
 functions over a socket (`inside/wire.py`): only plain data comes back, and the tests compare it
 themselves.

@@ -10,9 +10,9 @@ from finetune.jail.stand_ins import closed
 
 BEFORE = "#include <cassert>\n#include <cstdio>\n#include <unistd.h>\n"
 WORDS = (
-    "NDEBUG assert auto bool break char const continue do double dprintf else false fflush float "
-    "for if int long main namespace read return short signed static std stderr string struct true "
-    "unsigned using vector void while"
+    "NDEBUG assert auto bool break candidate char const continue do double dprintf else false "
+    "fflush float for if int long main namespace read return short signed static std stderr string "
+    "struct true unsigned using vector void while"
 ).split()
 """What tests are written with, and an answer has no reason to define as a macro."""
 FAIL = (

@@ -1,7 +1,7 @@
 """JavaScript answers and tests -> a file, and one that is loaded before it.
 
 That one keeps what the tests need out of the answer's reach: `require`, which an answer may name a
-function of its own, a `console.assert` that throws (the real one only prints), and the end.
+function of its own, `JSON`, a `console.assert` that throws (the real one only prints), and the end.
 """
 
 import re
@@ -13,12 +13,14 @@ const assert = require('node:assert');
 Object.freeze(assert);
 Object.freeze(assert.strict);
 const { readFileSync, writeSync } = fs;
+const { parse, stringify } = JSON;
 fs.unlinkSync('/tmp/judge.js');
 const truthy = (value, ...message) => {
   if (!value) throw new assert.AssertionError({ message: message.join(' ') || 'assert' });
 };
 const own = Object.freeze({
   console: Object.freeze({ ...console, assert: truthy }),
+  JSON: Object.freeze({ parse, stringify }),
   require: (name) => (/^(node:)?assert$/.test(name) ? assert : require(name)),
   first: () => ['/tmp/main.js', '/tmp/main.ts'].forEach((path) => fs.rmSync(path, { force: true })),
   end: (mark) => writeSync(1, `\\n${readFileSync(0, 'utf8').trim()} ${mark}\\n`),
@@ -36,7 +38,7 @@ def whole(source: str, tests: str, mark: str) -> dict[str, str]:
     """Files by their paths."""
     name = _name(mark)
     body = (
-        f"{name}.first();\n{source}\n{{ const {{ console, require }} = {name};\n{tests}\n"
+        f"{name}.first();\n{source}\n{{ const {{ console, require, JSON }} = {name};\n{tests}\n"
         f"{name}.end('{mark}'); }}\n"
     )
     return {"judge.js": JUDGE.replace("NAME", name), "main.js": body}

@@ -3,10 +3,11 @@
 Their tests stand in the same process as the answer, so the proof is a weaker one: behind the last
 test, code of ours reads a number from standard input and prints it beside another number that
 stands in the source. Neither is known before the run, and the source is removed before the answer's
-first line runs. What an answer may put in the place of assertions and comparisons is taken back or
-hidden before the tests, language by language (`*_programs.py`). That stops a program that leaves
-early with status 0, forged output and every accident. It does not stop code written against these
-very files, which could find both numbers in its own process as our code does.
+first line runs. The commonest things that an answer may put in the place of assertions and
+comparisons are taken back or hidden before the tests, language by language (`*_programs.py`); a
+method of the language's own classes that it redefines is not, everywhere. That stops a program that
+leaves early with status 0, forged output and every accident. It does not stop code written against
+these very files, which could find both numbers in its own process as our code does.
 """
 
 import re
@@ -30,8 +31,6 @@ from finetune.jail.cell import Job
 class Language:
     """What is special about one language."""
 
-    file: str
-    """Name of the source file."""
     tools: tuple[str, ...]
     """Programs that it needs, the last one being what starts."""
     whole: Callable[[str, str, str], dict[str, str]]
@@ -60,7 +59,6 @@ GO_ENVIRONMENT = {
 
 LANGUAGES: dict[str, Language] = {
     "javascript": Language(
-        file="main.js",
         tools=("node",),
         whole=javascript_programs.whole,
         steps=lambda tools: [
@@ -69,7 +67,6 @@ LANGUAGES: dict[str, Language] = {
         unlimited_address_space=True,
     ),
     "typescript": Language(
-        file="main.ts",
         tools=("tsc", "node"),
         whole=javascript_programs.typescript,
         steps=lambda tools: [
@@ -80,7 +77,6 @@ LANGUAGES: dict[str, Language] = {
         compile_seconds=60,
     ),
     "cpp": Language(
-        file="main.cpp",
         tools=("g++",),
         whole=cpp_programs.whole,
         steps=lambda tools: [[tools[0], "-std=c++17", "-o", "main", "main.cpp"], ["/tmp/main"]],
@@ -89,7 +85,6 @@ LANGUAGES: dict[str, Language] = {
         needs={"boost/": "it includes Boost", "openssl/": "it includes OpenSSL"},
     ),
     "java": Language(
-        file="Main.java",
         tools=("javac", "java"),
         whole=java_programs.whole,
         steps=lambda tools: [
@@ -110,7 +105,6 @@ LANGUAGES: dict[str, Language] = {
         compile_seconds=60,
     ),
     "rust": Language(
-        file="main.rs",
         tools=("rustc",),
         whole=rust_programs.whole,
         steps=lambda tools: rust_programs.steps(tools[0]),
@@ -119,7 +113,6 @@ LANGUAGES: dict[str, Language] = {
         needs=rust_programs.NEEDS,
     ),
     "go": Language(
-        file="main.go",
         tools=("go",),
         whole=go_programs.whole,
         steps=lambda tools: [
@@ -132,38 +125,32 @@ LANGUAGES: dict[str, Language] = {
         environment=GO_ENVIRONMENT,
     ),
     "ruby": Language(
-        file="main.rb",
         tools=("ruby",),
         whole=script_programs.ruby,
         steps=lambda tools: [[tools[0], "--disable-gems", "-I", "/tmp", "main.rb"]],
     ),
     "lua": Language(
-        file="main.lua",
         tools=("lua",),
         whole=script_programs.lua,
         steps=lambda tools: [[tools[0], "main.lua"]],
     ),
     "r": Language(
-        file="main.R",
         tools=("Rscript",),
         whole=script_programs.r,
         steps=lambda tools: [[tools[0], "--vanilla", "main.R"]],
         unlimited_address_space=True,
     ),
     "php": Language(
-        file="main.php",
         tools=("php",),
         whole=script_programs.php,
         steps=lambda tools: [[tools[0], "-n", "main.php"]],
     ),
     "perl": Language(
-        file="main.pl",
         tools=("perl",),
         whole=script_programs.perl,
         steps=lambda tools: [[tools[0], "-I", "/tmp", "main.pl"]],
     ),
     "shell": Language(
-        file="main.sh",
         tools=("bash",),
         whole=script_programs.shell,
         steps=lambda tools: [[tools[0], "main.sh"]],
@@ -188,7 +175,7 @@ def not_run(language: str, source: str = "") -> str | None:
 def job(language: str, source: str, tests: str, mark: str) -> Job:
     """What runs a program with its tests, which print what comes over the wire, and `mark`."""
     known = LANGUAGES[language]
-    files = {name or known.file: text for name, text in known.whole(source, tests, mark).items()}
+    files = known.whole(source, tests, mark)
     steps = known.steps([_tool(tool) or tool for tool in known.tools])
     environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/tmp", **known.environment}
     if language == "go":

@@ -11,7 +11,7 @@ import re
 
 from finetune.jail.stand_ins import closed, stand_in
 
-TEST = re.compile(r"#\[test\](?:\s|//[^\n]*\n)*(?:pub\s+)?fn\s+(\w+)")
+TEST = re.compile(r"#\[test\](?:\s|//[^\n]*\n|#\[[^\]]*\])*(?:pub\s+)?fn\s+(\w+)")
 ATTRIBUTE = re.compile(r"#\[(?:cfg\(test\)|test)\]")
 INNER = re.compile(r"(?:\s*#!\[[^\n]*\]\n)*")
 MACROS = "use ::std::{assert, assert_eq, assert_ne, format, panic, println, vec, matches};\n"
@@ -19,6 +19,7 @@ TAKEN = (
     "use ::std::primitive::{bool, char, str, u8, u16, u32, u64, u128, usize};\n"
     "use ::std::primitive::{i8, i16, i32, i64, i128, isize, f32, f64};\n"
     "use ::std::{boxed::Box, option::Option, result::Result, string::String, vec::Vec};\n"
+    "use ::std::{option::Option::{None, Some}, result::Result::{Err, Ok}};\n"
 )
 EPILOGUE = (
     "{ let mut t_ = ::std::string::String::new(); "
@@ -42,6 +43,8 @@ def whole(source: str, tests: str, mark: str) -> dict[str, str]:
     source, tests = closed(source, tests)
     functions = TEST.findall(tests)
     epilogue = EPILOGUE.replace("MARK", mark)
+    if len(functions) != tests.count("#[test]"):
+        tests += '\n::std::compile_error!("a test was not found, and would not be called");\n'
     if functions:
         calls = " ".join(f"{name}();" for name in functions)
         epilogue = OWN_MAIN.replace("CALLS", calls).replace("EPILOGUE", epilogue)

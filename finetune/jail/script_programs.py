@@ -91,7 +91,7 @@ def perl(source: str, tests: str, mark: str) -> dict[str, str]:
 SHELL_BETWEEN = (
     "POSIXLY_CORRECT=1\n"  # by which the shell's own commands come before functions
     "\\trap - DEBUG ERR EXIT RETURN\n"
-    "\\unset -f set unset trap exit read printf builtin unalias shopt command\n"
+    "\\unset -f set unset trap exit read printf builtin unalias shopt command || \\exit 1\n"
     "\\unalias -a\n"
     "\\unset POSIXLY_CORRECT\n"
 )

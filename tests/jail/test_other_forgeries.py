@@ -34,3 +34,65 @@ def test_no_forgery_passes(backend, language, forgery):
     made = Program(source=FORGERIES[language][forgery], tests=ASKED[language], language=language)
     verdict = judge([made], backend, limits=Limits(seconds=3), workers=1)[0]
     assert verdict.outcome in ("failed", "timed out"), verdict
+
+
+def verdict_on(backend, language, source, tests):
+    if reason := not_run(language):
+        pytest.skip(reason)
+    made = Program(source=source, tests=tests, language=language)
+    return judge([made], backend, workers=1)[0].outcome
+
+
+@pytest.mark.parametrize(
+    "tests",
+    [
+        'package main\nfunc main() { if Square(2) != 4 { panic("no") } }\n',
+        'package main\nimport "testing"\nfunc testSquare(t *testing.T) { t.Fatal("no") }\n',
+    ],
+)
+def test_go_tests_that_are_none_to_go_are_no_pass(backend, tests):
+    source = "package main\nfunc Square(x int) int { return x * x }"
+    assert verdict_on(backend, "go", source, tests) == "failed"
+
+
+@pytest.mark.parametrize("late", ["", '\nimport "os"\n'], ids=["right", "late import"])
+def test_an_import_behind_a_declaration_is_go_s_own_error(backend, late):
+    source = f"package squares_test\nfunc square(x int) int {{ return x * x }}\n{late}"
+    tests = (
+        'import "testing"\nfunc TestSquare(t *testing.T) { if square(3) != 9 { t.Fatal("no") } }\n'
+    )
+    assert verdict_on(backend, "go", source, tests) == ("failed" if late else "passed")
+
+
+@pytest.mark.parametrize("result", [4, 5])
+def test_rust_tests_with_further_attributes_are_called(backend, result):
+    tests = (
+        "#[cfg(test)]\nmod tests {\n use super::*;\n #[test]\n fn a() {}\n"
+        f" #[test]\n #[allow(unused)]\n fn b() {{ assert_eq!(f(2), {result}); }}\n}}\n"
+    )
+    outcome = verdict_on(backend, "rust", "fn f(x: i32) -> i32 { x * x }", tests)
+    assert outcome == ("passed" if result == 4 else "failed")
+
+
+@pytest.mark.parametrize(
+    ("language", "source", "tests"),
+    [
+        (
+            "rust",
+            "fn Some(_: i32) -> Option<i32> { None }\nfn f(x: i32) -> Option<i32> { None }",
+            "fn main() { assert_eq!(f(2), Some(4)); }\n",
+        ),
+        (
+            "javascript",
+            "JSON.stringify = () => '';\nfunction f(x) { return 0; }",
+            "console.assert(JSON.stringify(f(2)) === JSON.stringify([4]));\n",
+        ),
+        (
+            "cpp",
+            FORGERIES["cpp"]["another candidate"],
+            "int main() { auto candidate = f; assert(candidate(2) == 4); }\n",
+        ),
+    ],
+)
+def test_words_of_the_tests_are_not_the_answer_s(backend, language, source, tests):
+    assert verdict_on(backend, language, source, tests) == "failed"
