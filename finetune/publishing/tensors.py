@@ -43,6 +43,8 @@ def not_finite(file: Path) -> list[str]:
     data = np.memmap(file, dtype=np.uint8, mode="r") if file.stat().st_size > start else None
     findings = []
     for name, entry in header.items():
+        if name == "__metadata__":
+            continue
         begin, end = (start + offset for offset in entry["data_offsets"])
         if entry["dtype"] in _WHOLE_NUMBERS or begin == end or data is None:
             continue
@@ -55,24 +57,31 @@ def not_finite(file: Path) -> list[str]:
 
 def metadata_of(file: Path) -> dict[str, str]:
     """What a safetensors file says of itself. Raises ValueError where it is none."""
-    with file.open("rb") as stream:
-        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
-    found: dict[str, str] = header.get("__metadata__") or {}
-    return found
+    said = _header(file)[0].get("__metadata__") or {}
+    if not isinstance(said, dict):
+        raise ValueError("its metadata is no JSON object")
+    return said
 
 
 def tensor_names(file: Path) -> set[str]:
     """Names of the tensors in `file`. Raises ValueError where it is no safetensors file."""
-    return set(_header(file)[0])
+    return set(_header(file)[0]) - {"__metadata__"}
 
 
 def _header(file: Path) -> tuple[dict[str, Any], int]:
-    """Entry per tensor, and where the data starts."""
+    """What stands before the data, and where the data starts.
+
+    Anything may stand where a safetensors file has the length of its header (a pickle of 14 bytes
+    asks for terabytes), so the length is held against the file's before a byte is asked for.
+    """
     with file.open("rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        header = json.loads(stream.read(length))
-    header.pop("__metadata__", None)
-    return header, 8 + length
+        start = 8 + int.from_bytes(stream.read(8), "little")
+        if start > file.stat().st_size:
+            raise ValueError("its header would reach beyond its end")
+        header = json.loads(stream.read(start - 8))
+    if not isinstance(header, dict):
+        raise ValueError("its header is no JSON object")
+    return header, start
 
 
 def _count(raw: np.ndarray[Any, np.dtype[np.uint8]], bits: str, mask: int) -> int:

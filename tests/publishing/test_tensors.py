@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from finetune.publishing.tensors import not_finite
+from finetune.publishing.tensors import metadata_of, not_finite
 
 # dtype: bytes of one finite, largest-exponent number, and of a NaN or an infinity
 BITS = {
@@ -44,11 +44,29 @@ def test_each_bad_tensor_is_named_and_whole_numbers_are_no_floats(tmp_path):
     assert not_finite(file) == ["m.safetensors: a: 2 numbers are NaN or infinite"]
 
 
-@pytest.mark.parametrize("data", [b"", b"\x80\x02}q\x00.", b"\xff" * 64])
-def test_a_file_that_is_no_safetensors_is_reported(tmp_path, data):
+BEYOND = "its header would reach beyond its end"  # said before a byte more is asked for
+NO_SAFETENSORS = {
+    "empty": (b"", BEYOND),
+    "a pickle": (b"\x80\x02}q\x00.", BEYOND),
+    "a pickle that asks for terabytes": (b"\x80\x04\x95\x10\0\0\0\0" + b"\0\0}" * 9, BEYOND),
+    "petabytes": ((1 << 55).to_bytes(8, "little") + b"{}", BEYOND),
+    "more than an integer of C": (b"\xff" * 64, BEYOND),
+    "a byte too many": ((3).to_bytes(8, "little") + b"{}", BEYOND),
+    "a list": ((2).to_bytes(8, "little") + b"[]", "its header is no JSON object"),
+    "odd metadata": (
+        (20).to_bytes(8, "little") + b'{"__metadata__":"x"}',
+        "its metadata is no JSON object",
+    ),
+}
+
+
+@pytest.mark.parametrize(("data", "why"), NO_SAFETENSORS.values(), ids=NO_SAFETENSORS)
+def test_a_file_that_is_no_safetensors_is_reported(tmp_path, data, why):
     file = tmp_path / "m.safetensors"
     file.write_bytes(data)
     assert "not a readable safetensors file" in not_finite(file)[0]
+    with pytest.raises(ValueError, match=why):
+        metadata_of(file)
 
 
 def test_a_truncated_file_is_reported(tmp_path):
