@@ -68,7 +68,7 @@ def complete_at(
 
 
 def _loaded(model: NamedModel) -> Any:
-    loaded: Any = load_model(model.folder)
+    loaded: Any = load_model(model.folder, attention=None)
     if model.adapter is not None:
         from finetune.models.adapters import load_adapter  # PEFT takes seconds to load
 

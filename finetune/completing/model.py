@@ -11,6 +11,8 @@ from finetune.run_folder import RunFolder
 from finetune.tokenizer import special_tokens
 from finetune.trace import BLOOM_FILE
 
+_ADAPTER = "adapter_config.json"
+
 
 @dataclass(frozen=True, kw_only=True)
 class NamedModel:
@@ -32,18 +34,30 @@ def find_model(where: Path, runs: Path) -> NamedModel:
 
     Raises UserError where there is no model, or one that cannot fill a gap.
     """
-    for place in (where, runs / where):
-        if not place.is_dir():
-            continue
+    places = [place for place in (where, runs / where) if place.is_dir()]
+    for place in places:
         run = RunFolder(place)
         if run.merged.is_dir():
             return _checked(run.merged, None, run)
-        if (place / "adapter_config.json").is_file():
-            return _checked(_base_of(place), place, _run_above(place))
+        if (place / _ADAPTER).is_file():
+            return _of_adapter(place)
         if (place / "config.json").is_file():
             return _checked(place, None, _run_above(place))
-        raise UserError(f"{place}: {_why_none(place)}")
+    if places:
+        raise UserError(f"{places[-1]}: {_why_none(places[-1])}")
     raise UserError(f"{where}: there is no such folder, and no run of that name in {runs}")
+
+
+def _of_adapter(folder: Path) -> NamedModel:
+    """An adapter on the base that it names; one of a run names none, and its merge stands for it:
+    the same model, as the merge has proven."""
+    run = _run_above(folder)
+    if run is not None and run.merged.is_dir():
+        return _checked(run.merged, None, run)
+    base = _base_of(folder)
+    if not (folder / "adapter_model.safetensors").is_file():
+        raise UserError(f"{folder}: holds no adapter_model.safetensors, and nothing else is loaded")
+    return _checked(base, folder, run)
 
 
 def _checked(folder: Path, adapter: Path | None, run: RunFolder | None) -> NamedModel:
@@ -71,16 +85,17 @@ def _run_above(folder: Path) -> RunFolder | None:
 
 
 def _base_of(adapter: Path) -> Path:
-    file = adapter / "adapter_config.json"
+    file = adapter / _ADAPTER
     try:
-        name = json.loads(file.read_text(encoding="utf-8")).get("base_model_name_or_path")
+        config = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{file}: not valid JSON ({error})") from error
+    name = config.get("base_model_name_or_path") if isinstance(config, dict) else None
     if isinstance(name, str) and (Path(name) / "config.json").is_file():
         return Path(name)
+    said = f"whose base, {name}, is no folder on this machine" if name else "that names no base"
     raise UserError(
-        f"{adapter}: an adapter whose base, {name}, is no folder on this machine; name its "
-        "run once `finetune merge` has made plain weights"
+        f"{adapter}: an adapter {said}; name its run once `finetune merge` has made plain weights"
     )
 
 

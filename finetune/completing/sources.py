@@ -9,7 +9,8 @@ from finetune.errors import UserError
 from finetune.trace import check_bloom, find, place_in
 from finetune.trace.bloom import PASSAGES
 from finetune.trace.index import CHARACTERS
-from finetune.trace.places import Place
+from finetune.trace.lookup import SURE_UNPROVEN
+from finetune.trace.places import Place, is_long_enough
 from finetune.trace.repeats import LEAST, find_repeats
 
 
@@ -43,10 +44,12 @@ def look_up(model: NamedModel, completion: str) -> Lookup:
     if run is not None and run.train_corpus.is_file():
         return Lookup(by="corpus", least=LEAST, sources=_in_corpus(model, completion))
     if run is not None and run.trace.is_dir():
-        sources = _by_index(model, completion) if len(completion) >= CHARACTERS.least else []
-        return Lookup(by="fingerprints", least=120, sources=sources)
+        is_enough = is_long_enough(completion, CHARACTERS.least)
+        sources = _by_index(model, completion) if is_enough else []
+        return Lookup(by="fingerprints", least=SURE_UNPROVEN, sources=sources)
     if model.bloom is not None:
-        sources = _by_filter(model, completion) if len(completion) >= PASSAGES.least else []
+        is_enough = is_long_enough(completion, PASSAGES.least)
+        sources = _by_filter(model, completion) if is_enough else []
         return Lookup(by="filter", least=PASSAGES.least, sources=sources)
     return Lookup(by="nothing", least=0, sources=[])
 

@@ -21,6 +21,9 @@ COMPARED = 100
 text. A licence header stands in thousands, which are counted instead."""
 UNPROVEN = 60
 """Characters that neighbouring fingerprints have to span where no text is left to prove it by."""
+SURE_UNPROVEN = UNPROVEN + 2 * (CHARACTERS.window - 1)
+"""Characters of a passage that is not missed then: its first fingerprint begins within one window,
+and its last ends within one."""
 
 Kind = Literal["exact", "similar", "fingerprints"]
 Postings = Sequence[NDArray[np.uint32]]

@@ -32,11 +32,19 @@ def num_covered(spans: Iterable[Span]) -> int:
     return covered
 
 
+def is_long_enough(text: str, least: int) -> bool:
+    """Whether `text` may hold a passage of `least` characters."""
+    return _length(text) >= least
+
+
 def require_length(text: str, least: int) -> None:
     """Raise UserError for a text that holds no passage long enough to be found."""
-    length = len(text.replace("\r\n", "\n"))
-    if length < least:
+    if not is_long_enough(text, least):
         raise UserError(
-            f"the text to trace has {length} characters, and no passage of fewer than {least} can "
-            "be told from chance; give more of the file"
+            f"the text to trace has {_length(text)} characters, and no passage of fewer than "
+            f"{least} can be told from chance; give more of the file"
         )
+
+
+def _length(text: str) -> int:
+    return len(text.replace("\r\n", "\n"))  # as `units.characters_of` counts

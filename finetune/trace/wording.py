@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from finetune.trace.bloom import Membership
-from finetune.trace.lookup import Match, Trace
+from finetune.trace.lookup import SURE_UNPROVEN, Match, Trace
 from finetune.trace.places import Place, num_covered, place_in
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def trace_summary(trace: Trace) -> Iterator[str]:
     else:
         yield (
             f"{found} have the fingerprints of training code; the corpus is gone, so nothing "
-            "proves it, and passages of fewer than 120 characters may be missing"
+            f"proves it, and passages of fewer than {SURE_UNPROVEN} characters may be missing"
         )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -9,10 +10,11 @@ from finetune.cli import main
 from finetune.completing.complete import complete_at
 from finetune.completing.cursor import parse_cursor
 from finetune.completing.model import find_model
+from finetune.completing.sources import look_up
 from finetune.errors import UserError
 from finetune.run_folder import RunFolder
 from finetune.trace import BLOOM_FILE, write_bloom
-from tests.completing.conftest import LICENCE, MIDDLE
+from tests.completing.conftest import LICENCE, MIDDLE, PREFIX, SUFFIX
 
 
 def completed(where, code, *, place="2", **settings):
@@ -31,8 +33,6 @@ def copy_of(learned, folder, *parts):
 
 def at_the_gap(tmp_path):
     """The file as the model knows it: the gap begins with line 2."""
-    from tests.completing.conftest import PREFIX, SUFFIX
-
     file = tmp_path / "gap.py"
     file.write_text(PREFIX + SUFFIX)
     return file, "2:1"
@@ -100,18 +100,28 @@ def test_where_the_corpus_is_gone_its_index_is_asked(learned, tmp_path):
     file, place = at_the_gap(tmp_path)
     filled = completed(run, file, place=place)
     assert filled.lookup.by == "fingerprints"
-    assert {source.path for source in filled.lookup.sources} <= {"src/sums.py"}
+    assert {source.path for source in filled.lookup.sources} == {"src/sums.py"}
 
 
 def test_a_releases_filter_knows_the_passage_but_not_the_document(learned, tmp_path):
     release = tmp_path / "release"
     shutil.copytree(learned / "merged", release)
     write_bloom(RunFolder(learned).train_corpus, release / BLOOM_FILE)
-    file, place = at_the_gap(tmp_path)
-    filled = completed(release, file, place=place)
-    assert (filled.lookup.by, filled.lookup.least) == ("filter", 100)
-    assert all(source.path is None for source in filled.lookup.sources)
+    looked = look_up(find_model(release, release), "import math\n\n" + PREFIX + MIDDLE + "\n")
+    assert (looked.by, looked.least) == ("filter", 100)
+    (source,) = looked.sources
+    assert (source.path, source.licence, source.document) == (None, None, None)
     assert (release / "README.md").read_text() == LICENCE
+
+
+def test_a_completion_too_short_to_be_traced_is_not_lost_for_its_line_ends(learned, tmp_path):
+    run = copy_of(learned, tmp_path / "run", "merged", "trace")
+    looked = look_up(find_model(run, run), "x = 1\r\n" * 9)  # 63 characters, of which 54 count
+    assert (looked.by, looked.least, looked.sources) == ("fingerprints", 120, [])
+    shutil.rmtree(run / "trace")
+    write_bloom(RunFolder(learned).train_corpus, run / "merged" / BLOOM_FILE)
+    looked = look_up(find_model(run, run), "value = 12\r\n" * 9)  # 108, of which 99 count
+    assert (looked.by, looked.sources) == ("filter", [])
 
 
 def test_an_adapter_is_put_on_the_base_that_it_names(learned, tmp_path):
@@ -133,6 +143,35 @@ def test_an_adapter_is_put_on_the_base_that_it_names(learned, tmp_path):
     config.write_text(json.dumps(values))
     with pytest.raises(UserError, match="whose base, someone/gone, is no folder on this machine"):
         find_model(tmp_path / "adapter", tmp_path)
+
+
+def test_the_adapter_of_a_run_is_the_runs_merge(learned, tmp_path):
+    run = copy_of(learned, tmp_path / "run", "merged", "corpus")
+    (run / "adapter").mkdir()
+    (run / "adapter" / "adapter_config.json").write_text('{"base_model_name_or_path": null}')
+    found = find_model(run / "adapter", tmp_path)
+    assert (found.folder, found.adapter) == (run / "merged", None)
+    assert found.run.path == run
+    shutil.rmtree(run / "merged")
+    with pytest.raises(UserError, match="an adapter that names no base; name its run once"):
+        find_model(run / "adapter", tmp_path)
+
+
+def test_what_is_no_adapter_is_told(learned, tmp_path):
+    config = tmp_path / "adapter_config.json"
+    config.write_text("[]")
+    with pytest.raises(UserError, match="an adapter that names no base"):
+        find_model(tmp_path, tmp_path)
+    config.write_text(json.dumps({"base_model_name_or_path": str(learned / "merged")}))
+    (tmp_path / "adapter_model.bin").touch()
+    with pytest.raises(UserError, match="no adapter_model.safetensors, and nothing else is loaded"):
+        find_model(tmp_path, tmp_path)
+
+
+def test_a_folder_of_the_same_name_does_not_hide_a_run(learned, tmp_path, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert find_model(Path("mine"), learned.parent).run.path == learned
 
 
 def test_folders_without_a_model_for_gaps_are_told(learned, tmp_path):
