@@ -20,7 +20,8 @@ from finetune.trace.winnow import DISTINCT
 LEAST = 50
 """Characters: as many as code repeats by chance only where it says little."""
 TRIED = 64
-"""Places of one part in a document that are compared; tables repeat without end."""
+"""Places of one part in a document that are compared; tables repeat without end, and of a part that
+stands in more, each passage of the least length is looked for once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,11 @@ class _Plain:
 
 def find_repeats(corpus: Path, text: str, least: int = LEAST) -> list[Repeat]:
     """Every passage of `text` of at least `least` characters that a document of the corpus file
-    holds, the longest first. Reads the whole corpus: 30 MB a second of Python."""
+    holds, the longest first. Reads the whole corpus.
+
+    Where a document repeats itself more than `TRIED` times, a passage of it may be given at another
+    of its places, and shorter than the longest.
+    """
     ours = _Plain(text)
     if len(ours.text) < least:
         return []
@@ -97,16 +102,30 @@ def _runs(ours: str, theirs: str, least: int) -> Iterator[tuple[int, int, int]]:
     """Start and end in ours, start in theirs. A run of `least` holds a whole part of half that."""
     size = least // 2
     done: dict[int, int] = {}
-    for at in range(0, len(ours) - size + 1, size):
-        there, tried = theirs.find(ours[at : at + size]), 0
-        while there >= 0 and tried < TRIED:
-            if done.get(there - at, -1) <= at:
-                start, end = _extended(ours, theirs, at, there, size)
-                done[there - at] = end
-                run = _without_blanks(ours, start, end)
-                if run[1] - run[0] >= least and len(set(ours[run[0] : run[1]])) >= DISTINCT:
-                    yield *run, there - at + run[0]
-            there, tried = theirs.find(ours[at : at + size], there + 1), tried + 1
+    for part in range(0, len(ours) - size + 1, size):
+        for at, there in _starts(ours, theirs, part, least):
+            if done.get(there - at, -1) > at:
+                continue  # inside what was found
+            start, end = _extended(ours, theirs, at, there, size)
+            done[there - at] = end
+            run = _without_blanks(ours, start, end)
+            if run[1] - run[0] >= least and len(set(ours[run[0] : run[1]])) >= DISTINCT:
+                yield *run, there - at + run[0]
+
+
+def _starts(ours: str, theirs: str, part: int, least: int) -> Iterator[tuple[int, int]]:
+    """Where both texts are equal, in ours and in theirs, at or around `part` of ours."""
+    size = least // 2
+    there, tried = theirs.find(ours[part : part + size]), 0
+    while there >= 0 and tried < TRIED:
+        yield part, there
+        there, tried = theirs.find(ours[part : part + size], there + 1), tried + 1
+    if there < 0:
+        return
+    for at in range(max(0, part + size - least), min(part, len(ours) - least) + 1):
+        there = theirs.find(ours[at : at + least])
+        if there >= 0:
+            yield at, there
 
 
 def _extended(ours: str, theirs: str, at: int, there: int, size: int) -> tuple[int, int]:

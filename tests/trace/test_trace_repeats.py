@@ -53,3 +53,12 @@ def test_a_rule_of_dashes_says_nothing(repeats):
 def test_each_document_is_named_once_for_a_passage_it_repeats(repeats):
     found = repeats(TEXT[:80], TEXT[:80] + "\n" + TEXT[:80], "none", TEXT[:90])
     assert [(one.path, one.licence) for one in found] == [("0.py", "MIT"), ("2.py", "MIT")]
+
+
+@pytest.mark.parametrize("offset", [0, 7, 24])
+def test_a_passage_is_found_behind_hundreds_that_begin_like_it(repeats, offset):
+    halves = "".join(TEXT[100 + n : 125 + n] + "\x01" for n in range(26)) * 100
+    ours = "#" * offset + TEXT[100:150]
+    (found,) = repeats(ours, halves + TEXT)
+    assert (found.text.start, found.text.end) == (offset, offset + 50)
+    assert found.document.start == len(halves) + 100
