@@ -34,9 +34,15 @@ def compare_tensors(folder: Path, file: Path, kind: Kind, config: dict[str, Any]
     for weight in weights:
         tensor, wanted = stored[weight.name], weight.read()
         values = values_of(tensor)
+        if values.shape != wanted.shape:
+            raise Refused(f"{file.name}: {weight.name} has another shape than in the model's files")
+        if not np.isfinite(values).all():
+            raise Refused(
+                f"{file.name}: {weight.name} has numbers that are NaN or infinite; where the model's "
+                f"own are finite, {kind} cannot hold them, and bf16 can"
+            )
         difference = np.abs(values - wanted)
-        bound = _bound(wanted, type_of(weight, kind).name)
-        if values.shape != wanted.shape or not (difference <= bound).all():  # NaN is refused too
+        if not (difference <= _bound(wanted, type_of(weight, kind).name)).all():
             raise Refused(f"{file.name}: {weight.name} is not what the model's files hold")
         largest = max(largest, float(difference.max(initial=0)))
     return largest
@@ -68,7 +74,8 @@ def _bound(wanted: Array, type_: str) -> Array:
 def compare_tokenizer(folder: Path, file: Path, texts: Sequence[str]) -> int:
     """How many ids of `texts` agree between tokenizer.json and one made from the file's arrays.
 
-    Raises Refused where any differs, or a special token has another id or can be spelled by text.
+    Raises Refused where any differs, or the end-of-text token or a sentinel has another id or can
+    be spelled by text.
     """
     from gguf import GGUFReader
 

@@ -118,6 +118,17 @@ def test_a_changed_weight_is_refused(merged, tmp_path, monkeypatch):
     assert not (tmp_path / "gguf").exists()
 
 
+@pytest.mark.parametrize(("kind", "large"), [("f16", 7e4), ("q8_0", 1e7)])
+def test_a_finite_weight_that_the_type_cannot_hold_is_refused(merged, tmp_path, kind, large):
+    folder = merged()
+    weights = load_file(folder / "model.safetensors")
+    weights["transformer.h.0.mlp.c_fc.weight"][0, 0] = large
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(Refused, match=rf"ffn_up\.weight has .* infinite; .* {kind} cannot hold"):
+        export_gguf(folder, tmp_path / "gguf", kind, [PYTHON], ABOUT)
+    assert not (tmp_path / "gguf").exists()
+
+
 def test_a_merge_that_is_lost_is_refused(merged, tmp_path, monkeypatch):
     from finetune.exporting import export
 
