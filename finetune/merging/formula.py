@@ -112,8 +112,9 @@ def scaling(name: str, rank: int, config: Mapping[str, Any]) -> float:
     """What an update of `rank` is multiplied by."""
     module, alpha = name.removesuffix(".weight"), config["lora_alpha"]
     for pattern, own in (config.get("alpha_pattern") or {}).items():
-        if re.fullmatch(rf"(.*\.)?{pattern}", module):
+        if re.fullmatch(rf"(.*\.)?({pattern})", module):  # PEFT takes the first that fits
             alpha = own
+            break
     return float(alpha) / (math.sqrt(rank) if config.get("use_rslora") else rank)
 
 

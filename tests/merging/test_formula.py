@@ -50,6 +50,14 @@ def test_a_rank_stabilised_update_is_scaled_by_alpha_over_the_root_of_the_rank(t
     assert expected("m.weight", WEIGHT, adapter).values.tolist() == [[7.0, 12.0], [8.0, 17.0]]
 
 
+def test_the_first_pattern_that_fits_a_whole_name_gives_its_alpha(tmp_path):
+    parts = {f"proj.{name}": values for name, values in PAIR.items()}
+    patterns = {"pro": 9, "x|proj": 2, "proj": 7}
+    adapter = adapter_folder(tmp_path, parts, lora_alpha=1, alpha_pattern=patterns)
+    rows = expected("m.proj.weight", WEIGHT, adapter).values.tolist()
+    assert rows == [[7.0, 12.0], [8.0, 17.0]]
+
+
 def test_rows_of_dora_have_the_length_that_was_trained(tmp_path):
     parts = {**PAIR, "lora_magnitude_vector": [10.0, 5.0]}
     adapter = adapter_folder(tmp_path, parts, lora_alpha=1, use_dora=True)
