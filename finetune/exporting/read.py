@@ -38,8 +38,8 @@ def compare_tensors(folder: Path, file: Path, kind: Kind, config: dict[str, Any]
             raise Refused(f"{file.name}: {weight.name} has another shape than in the model's files")
         if not np.isfinite(values).all():
             raise Refused(
-                f"{file.name}: {weight.name} has numbers that are NaN or infinite; where the model's "
-                f"own are finite, {kind} cannot hold them, and bf16 can"
+                f"{file.name}: {weight.name} has numbers that are NaN or infinite; where the "
+                f"model's own are finite, {kind} cannot hold them, and bf16 can"
             )
         difference = np.abs(values - wanted)
         if not (difference <= _bound(wanted, type_of(weight, kind).name)).all():

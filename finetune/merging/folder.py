@@ -9,6 +9,7 @@ import torch
 
 from finetune.base import BaseFacts
 from finetune.licences import BASE_CARD, LICENCE_FILES, base_documentation
+from finetune.models.special_ids import ids_without_row
 from finetune.run_folder import read_json, write_json
 from finetune.tokenizer import FILES, CodeTokenizer
 
@@ -67,26 +68,10 @@ def folder_problems(folder: Path, model: Any) -> list[str]:
     head = model.get_output_embeddings()
     if head is not None and head.weight.shape[0] != rows:
         problems.append(f"the head has {head.weight.shape[0]} rows, the embedding {rows}")
-    problems += [
-        f"{key} is {value}, and the embedding has {rows} rows"
-        for key, value in _special_ids(model).items()
-        if not 0 <= value < rows
-    ]
-    return problems
+    return problems + ids_without_row(model.config, model.generation_config, rows)
 
 
 def is_tied(model: Any) -> bool:
     """Whether input and output embeddings are one weight."""
     head, embedding = model.get_output_embeddings(), model.get_input_embeddings()
     return head is not None and head.weight.data_ptr() == embedding.weight.data_ptr()
-
-
-def _special_ids(model: Any) -> dict[str, int]:
-    """By the setting that names them."""
-    found: dict[str, int] = {}
-    for where, settings in (("config", model.config), ("generation", model.generation_config)):
-        for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
-            value = getattr(settings, name, None)
-            ids = value if isinstance(value, list) else [value]
-            found |= {f"{where}.{name}": one for one in ids if one is not None}
-    return found

@@ -16,7 +16,7 @@ from finetune.run_folder import RunFolder, write_json
 from finetune.sequences import Block, open_corpus
 from finetune.tokenizer import CodeTokenizer
 from finetune.training.blocks import training_blocks
-from finetune.training.doctor.files import same_tokenizer, whole_weights
+from finetune.training.doctor.files import ids_in_embedding, same_tokenizer, whole_weights
 from finetune.training.doctor.finding import (
     Finding,
     as_json,
@@ -69,7 +69,8 @@ class Doctor:
         def look() -> list[Finding]:
             trust = self.base.trust_remote_code
             tokenizer = same_tokenizer(self.folder, trust_remote_code=trust)
-            return [whole_weights(self.folder), tokenizer]
+            ids = ids_in_embedding(self.folder, trust_remote_code=trust)
+            return [whole_weights(self.folder), tokenizer, ids]
 
         self._add(from_main(self.accelerator, look))
         self._conclude("model", "trainer", "step")

@@ -6,7 +6,7 @@ from finetune.base import WEIGHTS, WEIGHTS_INDEX, header_of
 from finetune.errors import UserError
 from finetune.run_folder import read_json
 from finetune.tokenizer import prove
-from finetune.training.doctor.finding import Finding, fault, ok
+from finetune.training.doctor.finding import Finding, fault, not_applicable, ok
 
 FETCH = "fetch or copy the base again, and compare its size with where it came from"
 
@@ -54,3 +54,28 @@ def same_tokenizer(folder: Path, *, trust_remote_code: bool) -> Finding:
             remedy='set "tokenizer_class": "PreTrainedTokenizerFast" in tokenizer_config.json',
         )
     return ok("tokenizer", "transformers gives the ids of tokenizer.json")
+
+
+def ids_in_embedding(folder: Path, *, trust_remote_code: bool) -> Finding:
+    """Whether the embedding has a row for each special token that the settings name. What a config
+    leaves out has its family's default, which may be another vocabulary's."""
+    from transformers import AutoConfig, GenerationConfig
+
+    from finetune.models.special_ids import ids_without_row
+
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
+    has_own = (folder / "generation_config.json").is_file()
+    generation = GenerationConfig.from_pretrained(folder) if has_own else None
+    rows = getattr(config.get_text_config(), "vocab_size", None)
+    if not isinstance(rows, int):
+        return not_applicable("special ids", "config.json does not state the rows of the embedding")
+    problems = ids_without_row(config, generation, rows)
+    if problems:
+        return fault(
+            "special ids",
+            "; ".join(problems),
+            cause="settings of another vocabulary, or a family's default that config.json does not "
+            "replace",
+            remedy="write the tokenizer's own ids there, or null",
+        )
+    return ok("special ids", f"the embedding of {rows:,} rows has all that the settings name")

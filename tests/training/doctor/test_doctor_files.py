@@ -168,3 +168,17 @@ def test_random_weights_are_a_fault_of_a_base_that_claims_to_be_trained(doctor, 
 
     rewrite(base, shake)
     assert "base" in doctor().faults
+
+
+def test_a_special_id_without_a_row_is_told_before_training_instead_of_after(doctor, base):
+    def forget(config):
+        del config["bos_token_id"]  # GPT-BigCode's own default is 50256
+        config["eos_token_id"] = 278
+
+    change_json(base / "config.json", forget)
+    found = doctor()
+    assert found.faults == {"special ids"}
+    told = found.findings["special ids"]
+    assert "config.bos_token_id is 50256, and the embedding has 278 rows" in told["what"]
+    assert "config.eos_token_id is 278, and the embedding has 278 rows" in told["what"]
+    assert "write the tokenizer's own ids there" in told["remedy"]

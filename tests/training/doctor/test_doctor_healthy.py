@@ -11,7 +11,8 @@ def test_a_healthy_run_has_no_fault(method, doctor):
     found = doctor(f"tune={tune}")
     assert found.message is None
     wanted = {
-        *("weight files", "tokenizer", "finite weights", "stored weights", "tied head"),
+        *("weight files", "tokenizer", "special ids", "finite weights", "stored weights"),
+        "tied head",
         *("trainable weights", "ends", "labels", "isolation", "base", "sentinels", "gradients"),
         *("learning rate", "first step"),
     }
