@@ -37,7 +37,8 @@ class Untrained:
     """The languages that were."""
     documents: Sequence[Document] = ()
     stated: Sequence[Mapping[str, Any]] = ()
-    """By source: `source`, documents by language, and what was left out by reason."""
+    """By source: `source`, documents by language, what was left out by reason, of documents too,
+    and replaced personal data by kind."""
 
     @property
     def languages(self) -> frozenset[str]:
@@ -80,8 +81,11 @@ def read_untrained(sources: Sequence[Source], curate: Curate, run: RunFolder) ->
     for index, source in enumerate(sources):
         kept: list[Document] = []
         drops: Counter[str] = Counter()
+        parts: Counter[str] = Counter()
+        redacted: Counter[str] = Counter()
         reader = _opened(source, index)
-        for one in _fit(_curated(source, reader, curate, opt_out), reasons, seen):
+        curated = _curated(source, reader, curate, opt_out, parts, redacted)
+        for one in _fit(curated, reasons, seen):
             if isinstance(one, Drop):
                 drops[one.reason] += 1
             else:
@@ -96,6 +100,8 @@ def read_untrained(sources: Sequence[Source], curate: Curate, run: RunFolder) ->
                 "documents": dict(sorted(Counter(one.language for one in kept).items())),
                 "drops": dict(drops.most_common()),
                 "skipped": dict(reader.skipped),
+                "parts_left_out": dict(parts.most_common()),
+                "redacted": dict(redacted.most_common()),
             }
         )
     return Untrained(trained=trained, documents=documents, stated=stated)
@@ -109,14 +115,19 @@ def _opened(source: Source, index: int) -> Reader:
 
 
 def _curated(
-    source: Source, reader: Reader, curate: Curate, opt_out: OptOut
+    source: Source,
+    reader: Reader,
+    curate: Curate,
+    opt_out: OptOut,
+    parts: Counter[str],
+    redacted: Counter[str],
 ) -> Iterator[Document | Drop]:
     """Nothing is learned from these files, so benchmark text in them does no harm."""
     chain = Chain(
         source, curate, reader.licences(), reader.stated, opt_out, contamination_index([])
     )
     try:
-        yield from chain(reader.read(reader.works, Counter()), Counter())
+        yield from chain(reader.read(reader.works, parts), redacted)
     except ValueError as error:
         if type(error) is not ValueError:
             raise

@@ -184,9 +184,14 @@ def forgetting_sources(scores: dict[str, Any]) -> list[str]:
     """What the recipe brought to measure them: files by language, and what was left out."""
     return [
         f"{shown(at(source, 'source'))}: {_counted(at(source, 'documents'))}; left out: "
-        f"{_counted({**(at(source, 'drops') or {}), **(at(source, 'skipped') or {})})}"
+        f"{_counted(_joined(source, 'drops', 'skipped', 'parts_left_out'))}; replaced: "
+        f"{_counted(_joined(source, 'redacted'))}"
         for source in at(scores, "forgetting") or []
     ]
+
+
+def _joined(source: Any, *keys: str) -> dict[str, Any]:
+    return {name: count for key in keys for name, count in (at(source, key) or {}).items()}
 
 
 def _counted(counts: Any) -> str:

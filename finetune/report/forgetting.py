@@ -44,6 +44,8 @@ def forgetting_notes(view: RunView) -> list[tuple[str, str]]:
             ("documents", "files of "),
             ("drops", "left out: "),
             ("skipped", "skipped: "),
+            ("parts_left_out", "without "),
+            ("redacted", "replaced: "),
         ):
             for key, count in _dict(_dict(source).get(what)).items():
                 notes.append((f"{name}, {prefix}{inert_line(str(key))}", f"{count}"))

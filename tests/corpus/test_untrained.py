@@ -55,6 +55,23 @@ def test_what_is_left_out_is_counted_with_its_reason(run, folder):
     assert sum(drops.values()) == 1, "the long line, by the filter's own reason"
 
 
+def test_what_documents_lost_is_counted(run, folder):
+    mail = "// write to jane.roe@gmail.com about it\n"
+    (folder / "a.go").write_text(mail + GO)
+    (stated,) = read_untrained([source(folder)], Curate(), run).stated
+    assert stated["redacted"] == {"email": 1}
+    assert stated["parts_left_out"] == {}
+    code = {"cell_type": "code", "outputs": [], "execution_count": 1}
+    raw, text = {"cell_type": "raw", "source": "\\begin{table}"}, "total <- function(a, b) a + b"
+    cells = [{"metadata": {}, **one} for one in (raw, {**code, "source": text})]
+    kernel = {"kernelspec": {"name": "ir", "language": "R", "display_name": "R"}}
+    notebook = {"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
+    (folder / "n.ipynb").write_text(json.dumps(notebook))
+    books = Source(format="notebook_scripts", path=str(folder))
+    (stated,) = read_untrained([books], Curate(), run).stated
+    assert list(stated["parts_left_out"].values()) == [1]
+
+
 def test_without_sources_there_are_the_trained_languages_alone(run):
     found = read_untrained((), Curate(), run)
     assert (found.trained, found.documents, found.stated) == ({"python"}, [], [])
