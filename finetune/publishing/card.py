@@ -1,12 +1,9 @@
 """The model card, from the run's files and the release's facts only; see `card.md.j2`."""
 
-import io
 import json
 import re
 from pathlib import Path
 from typing import Any
-
-from ruamel.yaml import YAML
 
 from finetune.licences import (
     OPENRAIL,
@@ -26,6 +23,7 @@ from finetune.publishing.local_paths import mask
 from finetune.publishing.model_index import model_index_results
 from finetune.publishing.papers import has_notice
 from finetune.publishing.public import public_recipe
+from finetune.publishing.yaml_text import yaml_text
 from finetune.run_folder import RunFolder
 from finetune.templates import load_template
 
@@ -78,22 +76,11 @@ def render_card(run: RunFolder, facts: ReleaseFacts) -> str:
     evidence = read_evidence(run)
     template = load_template(Path(__file__).with_name("card.md.j2"), autoescape=False)
     text = template.render(_context(evidence, facts))
-    return f"---\n{_yaml(metadata(evidence, facts))}---\n\n{_tidy(text)}"
+    return f"---\n{yaml_text(metadata(evidence, facts))}---\n\n{_tidy(text)}"
 
 
 def _tidy(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
-
-
-def _yaml(value: Any) -> str:
-    writer = YAML(typ="safe", pure=True)
-    writer.default_flow_style = False
-    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    writer.allow_unicode = True
-    writer.width = 4096  # a folded path or URL cannot be found by searching for it
-    stream = io.StringIO()
-    writer.dump(value, stream)
-    return stream.getvalue()
 
 
 def metadata(evidence: Evidence, facts: ReleaseFacts) -> dict[str, Any]:
@@ -160,7 +147,7 @@ def _context(evidence: Evidence, facts: ReleaseFacts) -> dict[str, Any]:
         "at": tables.at,
         "shown": tables.shown,
         "as_json": lambda value: json.dumps(mask(value), ensure_ascii=False),
-        "recipe_text": _yaml(public_recipe(evidence.recipe)),
+        "recipe_text": yaml_text(public_recipe(evidence.recipe)),
         "openrail": facts.licence == OPENRAIL,
         "openrail_base": facts.base_licence == OPENRAIL,
         "licence_name": known_licences()[facts.licence].name,

@@ -4,7 +4,6 @@ The form is that of https://huggingface.co/docs/hub/eval-results. Only datasets 
 registered as benchmarks count, and the register is the Hub's: the recipe names them, we guess none.
 """
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from finetune.publishing.card_check import is_number
 from finetune.publishing.evidence import Evidence
 from finetune.publishing.facts import ReleaseFacts
 from finetune.publishing.tables import at
+from finetune.publishing.yaml_text import yaml_text
 from finetune.run_folder import write_text
 
 FOLDER = ".eval_results"
@@ -42,7 +42,7 @@ def write_eval_results(folder: Path, evidence: Evidence, facts: ReleaseFacts) ->
             **_when(evidence),
             "notes": _notes(measured),
         }
-        write_text(folder / FOLDER / f"{task}.yaml", _yaml([entry]))
+        write_text(folder / FOLDER / f"{task}.yaml", yaml_text([entry]))
 
 
 def _when(evidence: Evidence) -> dict[str, str]:
@@ -55,15 +55,6 @@ def _notes(measured: Any) -> str:
     tuned = at(measured, "tuned")
     counts = [f"{at(tuned, key)} {key}" for key in ("problems", "samples") if at(tuned, key)]
     return ", ".join([task_tables.metric_of(measured), *counts])
-
-
-def _yaml(value: Any) -> str:
-    writer = YAML(typ="safe", pure=True)
-    writer.default_flow_style = False
-    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    stream = io.StringIO()
-    writer.dump(value, stream)
-    return stream.getvalue()
 
 
 def bad_eval_results(file: Path) -> list[str]:
