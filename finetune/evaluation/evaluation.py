@@ -4,6 +4,7 @@ One model is in memory at a time, and is loaded once. What it wrote lies in file
 it is judged, so `write` and the judging may be done on different machines.
 """
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from finetune.evaluation.site import site_for
 from finetune.evaluation.tasks_of_run import (
     Written,
     chosen_tasks,
+    no_sentinels,
     score_tasks,
     write_tasks,
 )
@@ -61,13 +63,17 @@ def evaluate_run(
 def write_run(
     run: RunFolder, section: Evaluate, folders: Mapping[str, Path], *, trust_remote_code: bool
 ) -> list[Path]:
-    """The files of all completions, whether or not they can be judged here. Raises UserError."""
+    """The files of all completions, whether or not they can be judged here. A task that a model
+    cannot be asked is told. Raises UserError.
+    """
     tasks = chosen_tasks(section)
     files = []
     for name, folder in folders.items():
         model = folder_model(folder, section, trust_remote_code=trust_remote_code)
         written = write_tasks(run, name, writer(name, model, section), tasks)
         files += [one.file for one in written.values()]
+        for left in (task.name for task in tasks if task.name not in written):
+            print(f"evaluate: {left} is not written: {no_sentinels([name])}", file=sys.stderr)
     return files
 
 

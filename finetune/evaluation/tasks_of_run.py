@@ -117,6 +117,11 @@ def has_no_sentinels(backend: Backend, task: ChosenTask) -> bool:
     return backend.tokenizer is not None and backend.tokenizer.sentinels is None
 
 
+def no_sentinels(models: Sequence[str]) -> str:
+    """Why these models are asked no task with gaps."""
+    return f"the tokenizer of {' and '.join(models)} has no fill-in-the-middle sentinels"
+
+
 def score_tasks(
     tasks: Sequence[ChosenTask], written: Mapping[str, Mapping[str, Written]], site: Site
 ) -> TaskResults:
@@ -128,8 +133,7 @@ def score_tasks(
         own = {name: by_task.get(task.name) for name, by_task in written.items()}
         blind = [name for name, one in own.items() if one is None]
         if blind:
-            why = f"the tokenizer of {' and '.join(blind)} has no fill-in-the-middle sentinels"
-            not_run.append({"what": task.name, "why": why})
+            not_run.append({"what": task.name, "why": no_sentinels(blind)})
             continue
         known = {name: one for name, one in own.items() if one is not None}
         reasons = [*_not_judged(task, known.values(), site)]

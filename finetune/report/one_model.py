@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from finetune.report import wording
+from finetune.report.inert import inert_line
 from finetune.report.table import two_lines
 from finetune.report.tasks import not_run, tasks_of
 
@@ -21,7 +22,7 @@ def scores_table(scores: Mapping[str, Any]) -> "Table":
     missing = [*not_run(scores), *(one for task in tasks for one in task.not_run)]
     told = [f"Not run: {one.what} ({one.why})." for one in missing]
     table = Table(
-        title=Text(str(scores["model"])),
+        title=Text(inert_line(str(scores["model"]))),
         caption=Text("\n".join(["Below a score is its 95% interval.", *told])),
         caption_justify="left",
         box=SIMPLE_HEAD,

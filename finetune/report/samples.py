@@ -57,6 +57,7 @@ def _by_turns(infilling: Mapping[str, Any]) -> list[dict[str, Any]]:
     columns = [
         [_from_example(kind, one) for one in own.get("examples") or ()]
         for kind, own in (kinds if isinstance(kinds, dict) else {}).items()
+        if isinstance(own, dict)
     ]
     return [one for row in zip_longest(*columns) for one in row if one is not None]
 
