@@ -6,7 +6,7 @@ gaps of one file are not independent. What stands at the top is over the gaps of
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 from finetune.evaluation.infilling import STOPS, Filled, Gaps, ids_of
 from finetune.evaluation.line_problems import LineProblem
 from finetune.evaluation.statistics import compare, mean_interval
+from finetune.evaluation.task_scores import MODELS
 from finetune.recipe.evaluation import INFILLING, GapKind
 
 METRICS = Path(__file__).parent / "metrics"
@@ -25,7 +26,6 @@ CONTEXT = 400
 """Characters before and behind a gap that are kept for the report."""
 LONGEST = 4000
 """Characters of a completion that are kept."""
-MODELS = ("base", "tuned")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,14 +108,10 @@ def _of_kind(kind: GapKind, own: Compared, limits: Mapping[str, int]) -> dict[st
 
 def _scores(own: Compared, settings: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     exact = {name: own.exact(name) for name in MODELS}
-    comparison = compare(exact["base"], exact["tuned"], 1, own.origins)
     return {
         "metric": "exact_match",
         **{name: {**_of_model(own, name), "settings": settings[name]} for name in MODELS},
-        "comparison": {
-            **asdict(comparison),
-            "interval": [comparison.interval.low, comparison.interval.high],
-        },
+        "comparison": compare(exact["base"], exact["tuned"], 1, own.origins).as_json(),
     }
 
 

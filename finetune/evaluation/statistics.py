@@ -6,7 +6,8 @@ of its own these are the usual formulas.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,10 @@ class Comparison:
     wins: int
     """Problems that tuned solves more often."""
     losses: int
+
+    def as_json(self) -> dict[str, Any]:
+        """As scores.json has it."""
+        return {**asdict(self), "interval": [self.interval.low, self.interval.high]}
 
 
 def pass_at_k(samples: int, passed: Sequence[int], k: int) -> Floats:

@@ -1,7 +1,7 @@
 """Verdicts on one task, of base and tuned or of one model alone -> what scores.json says of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -70,8 +70,7 @@ def _comparison(task: ChosenTask, passed: Mapping[str, Sequence[int]]) -> dict[s
     origins = [problem.origin for problem in task.problems]
     before, after = (passed[name] for name in MODELS)
     found = compare(before, after, task.sampling.samples, origins)
-    interval = [found.interval.low, found.interval.high]
-    return {"comparison": {**asdict(found), "interval": interval}}
+    return {"comparison": found.as_json()}
 
 
 def _of_model(
