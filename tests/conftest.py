@@ -107,3 +107,14 @@ def model_folder(tmp_path: Path, tiny_tokenizer: Path) -> Path:
     (folder / "README.md").write_text("---\nlicense: mit\n---\n")
     write_safetensors_header(folder / "model.safetensors")
     return folder
+
+
+@pytest.fixture
+def hub():
+    """A Hub on this machine, where the token of these tests is ann's."""
+    from tests.hub.server import running_hub
+    from tests.publishing.pushed import TOKEN
+
+    with running_hub() as server:
+        server.store.tokens[TOKEN] = "ann"
+        yield server

@@ -7,7 +7,6 @@ import pytest
 
 from tests.conftest import GPT_BIGCODE_WEIGHTS
 from tests.hub.faults import CUT, ENDED, WRONG, Fault
-from tests.hub.server import running_hub
 from tests.publishing.pushed import TOKEN, command
 
 BASE = "acme/tiny"
@@ -28,13 +27,6 @@ WANTED = {
     "special_tokens_map.json",
     "README.md",
 }
-
-
-@pytest.fixture
-def hub():
-    with running_hub() as server:
-        server.store.tokens[TOKEN] = "ann"
-        yield server
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ import shutil
 
 import pytest
 
-from tests.hub.server import running_hub
-from tests.publishing.pushed import TOKEN, command
+from tests.publishing.pushed import command
 
 RECIPE = """\
 name: tuned
@@ -19,13 +18,6 @@ train: {tokens: 256, batch_tokens: 128}
 evaluate: {benchmarks: "hf://datasets/acme/benchmarks", tasks: [{name: mbpp, problems: 2}]}
 """
 FILES = ("humaneval/HumanEval.jsonl.gz", "mbpp/mbpp.jsonl")
-
-
-@pytest.fixture
-def hub():
-    with running_hub() as server:
-        server.store.tokens[TOKEN] = "ann"
-        yield server
 
 
 @pytest.fixture

@@ -11,8 +11,7 @@ from safetensors.numpy import save_file
 
 from finetune.publishing import ReleaseFacts, build_release
 from finetune.run_folder import RunFolder
-from tests.hub.server import running_hub
-from tests.publishing.pushed import TOKEN, command, make_run
+from tests.publishing.pushed import command, make_run
 
 RECIPE = {
     "name": "nano",
@@ -151,14 +150,6 @@ def scratch_facts(facts):
 @pytest.fixture
 def release(run, facts):
     return build_release(run, facts)
-
-
-@pytest.fixture
-def hub():
-    """A Hub on this machine, where the token of these tests is ann's."""
-    with running_hub() as server:
-        server.store.tokens[TOKEN] = "ann"
-        yield server
 
 
 @pytest.fixture
