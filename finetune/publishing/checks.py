@@ -1,10 +1,9 @@
 """What must hold before a folder counts as a release; every finding is reported at once."""
 
-import json
 import re
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from finetune.errors import UserError
 from finetune.licences import (
@@ -18,7 +17,8 @@ from finetune.publishing.card_check import validate_card
 from finetune.publishing.eval_results import FOLDER as EVAL_RESULTS
 from finetune.publishing.eval_results import bad_eval_results
 from finetune.publishing.gguf_file import bad_gguf
-from finetune.publishing.keys import TEXTS_OF_OTHERS, VOCABULARIES, keys_in
+from finetune.publishing.json_values import json_value, unfolded
+from finetune.publishing.keys import TEXTS_OF_OTHERS, VOCABULARIES, keys_in, keys_under
 from finetune.publishing.provenance import differences, stated_base_licence
 from finetune.publishing.tensors import metadata_of, not_finite, tensor_names
 from finetune.trace import BLOOM_FILE
@@ -26,6 +26,7 @@ from finetune.trace import BLOOM_FILE
 _WEIGHTS = ".safetensors"
 _NO_TEXTS = (_WEIGHTS, ".gguf")
 _PICKLE = re.compile(rb"\x80[\x02-\x05]|PK\x03\x04")  # a bare pickle, or torch's zip of pickles
+_SHARD = re.compile(r"model(-\d{1,9}-of-\d{1,9})?\.safetensors")
 _BINARY = ("tokenizer.model", BLOOM_FILE.name)  # bits spell anything by chance
 
 
@@ -69,11 +70,14 @@ def _is_plain(path: Path) -> bool:
 
 def _bad_index(folder: Path) -> list[str]:
     """Every tensor of the index lies where it says, and no shard stands outside it."""
-    index = _json(folder / "model.safetensors.index.json")
+    index = folder / "model.safetensors.index.json"
     shards = {file.name for file in folder.glob("model-*-of-*.safetensors")}
-    if not isinstance(index, dict):
+    if not _is_plain(index):
         return [f"{name}: a shard that no index names" for name in sorted(shards)]
-    places: dict[str, str] = index.get("weight_map", {})
+    value = _json(index)
+    places = value.get("weight_map") if isinstance(value, dict) else None
+    if not _is_map_of_shards(places):
+        return [f"{index.name}: `weight_map` does not say which file of weights has which tensor"]
     findings = [
         f"{name}: a shard that the index does not name" for name in shards - {*places.values()}
     ]
@@ -86,14 +90,21 @@ def _bad_index(folder: Path) -> list[str]:
     return findings
 
 
+def _is_map_of_shards(places: Any) -> TypeGuard[dict[str, str]]:
+    """A name of another form might lead out of the folder."""
+    return isinstance(places, dict) and all(
+        isinstance(name, str) and _SHARD.fullmatch(name) for name in places.values()
+    )
+
+
 def _bad_header(file: Path) -> list[str]:
-    """What a safetensors file says of itself, beside its tensors."""
+    """What a safetensors file says of itself, and how it calls its tensors."""
     try:
-        said = metadata_of(file)
+        said = {**unfolded(metadata_of(file)), "tensors": sorted(tensor_names(file))}
     except ValueError:
         return []  # reported by `not_finite`
     paths = local_paths.in_json(said)
-    keys = keys_in(file, "\n".join(f"{key}: {value}" for key, value in said.items()))
+    keys = keys_under(file, said)
     return [*(f"{file.name}: absolute path {path} under `{key}`" for key, path in paths), *keys]
 
 
@@ -113,7 +124,9 @@ def _bad_text(file: Path) -> list[str]:
     if file.name in _BINARY:
         return []
     try:
-        text = file.read_text(encoding="utf-8")
+        # A notice of others is passed on byte by byte, and keys are ASCII whatever it is.
+        errors = "replace" if file.name in TEXTS_OF_OTHERS else "strict"
+        text = file.read_text(encoding="utf-8", errors=errors)
     except UnicodeDecodeError as error:
         return [f"{file.name}: not UTF-8 (byte {error.start}), so nobody can look for keys in it"]
     findings = keys_in(file, text)
@@ -128,7 +141,7 @@ def _bad_text(file: Path) -> list[str]:
 
 def _paths_in_json(file: Path, text: str) -> list[str]:
     try:
-        value = json.loads(text)
+        value = json_value(text)
     except ValueError as error:
         return [f"{file.name}: not valid JSON ({error})"]
     if file.name == "tokenizer.json" and isinstance(value, dict):
@@ -167,13 +180,14 @@ def _bad_card(folder: Path) -> list[str]:
 
 def _bad_licence(folder: Path) -> list[str]:
     file = folder / "LICENSE"
-    if not _is_plain(file) or not file.read_text(encoding="utf-8", errors="replace").strip():
+    text = file.read_text(encoding="utf-8", errors="replace") if _is_plain(file) else ""
+    if not text.strip():
         return ["LICENSE: missing; recipients must get a copy"]
     try:
         licence = licence_of_folder(folder)
     except UserError as error:
         return [f"LICENSE: {error}"]
-    if licence == OPENRAIL and not has_use_restrictions(file.read_text(encoding="utf-8")):
+    if licence == OPENRAIL and not has_use_restrictions(text):
         return ["LICENSE: does not hold Attachment A, which the licence asks to pass on (5.1)"]
     return []
 
@@ -187,6 +201,6 @@ def _not_as_made(folder: Path) -> list[str]:
 def _json(file: Path) -> Any:
     """The value of a JSON file; None where it is missing or broken, which others report."""
     try:
-        return json.loads(file.read_text(encoding="utf-8")) if _is_plain(file) else None
+        return json_value(file.read_text(encoding="utf-8")) if _is_plain(file) else None
     except ValueError:
         return None

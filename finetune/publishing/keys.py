@@ -5,9 +5,8 @@ Nothing is sent anywhere to see whether a key is live. A text is looked at in sh
 of detect-secrets' patterns take quadratic time, and a tokenizer.json can be one line of megabytes.
 """
 
-import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from finetune.corpus.personal_data.tokens import tokens
 from finetune.corpus.personal_data.values import is_placeholder, looks_random
 from finetune.licences import BASE_CARD
+from finetune.publishing.json_values import json_value
 from finetune.run_folder import HEX_DIGEST
 
 PIECE, OVERLAP = 2000, 300
@@ -28,28 +28,48 @@ TEXTS_OF_OTHERS = ("LICENSE", "NOTICE", BASE_CARD)
 """Passed on verbatim, as their licences ask."""
 _ENTROPY = ("Base64 High Entropy String", "Hex High Entropy String")
 _GUESSED = (*_ENTROPY, "Secret Keyword")
+_SPELLED_OUT = ("Secret Keyword", "Basic Auth Credentials", "AWS Access Key")
+"""Kinds of which manuals give examples."""
 _SEPARATORS = re.compile(r"[-_./]")
+_ALSO = {
+    "Private Key": re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key-File-\d"),
+    "key of a known issuer": re.compile(r"\bapi_org_[A-Za-z0-9]{30}"),  # the Hub's old ones
+}
+"""What detect-secrets leaves out: private keys that are encrypted, for one."""
+_NO_KEYS = frozenset(
+    "empty local lm-studio no-key none not-needed ollama sk-no-key-required sk-xxx unused".split()
+)
+"""What a server on one's own machine is told that asks for a key and looks at none."""
 
 
 def keys_in(file: Path, text: str) -> list[str]:
-    """The finding, if any, of what `file` holds or says of itself in `text`."""
-    kinds = kinds_of_keys(file, text)
-    told = f"{file.name}: holds what looks like a secret key or token ({', '.join(kinds)})"
-    return [told] if kinds else []
+    """The finding, if any, of what `file` holds: `text`."""
+    return _told(file, kinds_of_keys(file, text))
+
+
+def keys_under(file: Path, said: Mapping[str, Any]) -> list[str]:
+    """The finding, if any, of what `file` says of itself as values under names."""
+    return _told(file, _kinds_of_pieces(file, _pairs(said, "")))
 
 
 def kinds_of_keys(file: Path, text: str) -> list[str]:
     """What kinds of secrets `text`, the content of `file`, seems to hold; never the secret."""
-    found: set[str] = set()
-    for piece in _pieces(file, text):
-        found |= _kinds(file.name, piece)
-    return sorted(found)
+    return _kinds_of_pieces(file, _pieces(file, text))
+
+
+def _told(file: Path, kinds: list[str]) -> list[str]:
+    told = f"{file.name}: holds what looks like a secret key or token ({', '.join(kinds)})"
+    return [told] if kinds else []
+
+
+def _kinds_of_pieces(file: Path, pieces: Iterable[str]) -> list[str]:
+    return sorted({kind for piece in pieces for kind in _kinds(file.name, piece)})
 
 
 def _pieces(file: Path, text: str) -> Iterator[str]:
     if file.suffix == ".json":
         try:
-            yield from _of_json(file.name, json.loads(text, object_pairs_hook=_all_pairs))
+            yield from _of_json(file.name, json_value(text))
         except ValueError:
             pass  # told by others; it is looked at line by line
         else:
@@ -69,14 +89,6 @@ def _of_json(name: str, value: Any) -> Iterator[str]:
     yield from {word for word in _texts(words) if len(word) >= SHORTEST_KEY}
     if name not in VOCABULARIES:
         yield from _pairs(value, "")
-
-
-def _all_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Of equal keys json keeps the last alone: the others are put beside it."""
-    whole = dict(pairs)
-    if len(whole) < len(pairs):
-        whole[""] = [value for _, value in pairs]
-    return whole
 
 
 def _is_map(value: Any) -> bool:
@@ -115,6 +127,7 @@ def _cut(text: str, key: str) -> Iterator[str]:
 
 def _kinds(name: str, piece: str) -> set[str]:
     found = {"key of a known issuer"} if any(tokens(piece)) else set()
+    found |= {kind for kind, pattern in _ALSO.items() if pattern.search(piece)}
     for plugin in _plugins():
         for secret in plugin.analyze_line(filename=name, line=piece, line_number=1):
             if _is_key(name, str(secret.type), str(secret.secret_value)):
@@ -123,17 +136,18 @@ def _kinds(name: str, piece: str) -> set[str]:
 
 
 def _is_key(name: str, kind: str, value: str) -> bool:
-    """Whether a find is more than a digest, a name or a placeholder. What an issuer's own pattern
-    finds always is; what is only guessed is not held against the words of others."""
+    """Whether a find is more than a digest, a name or a placeholder. What is only guessed is not
+    held against the words of others."""
     if kind in _GUESSED and name in TEXTS_OF_OTHERS:
         return False
     if kind in _ENTROPY:
         words = _SEPARATORS.split(value)  # of a name such as `owner/model-7B-v2` all are short
-        return not HEX_DIGEST.fullmatch(value) and any(
-            len(word) >= SHORTEST_KEY and looks_random(word) for word in words
+        return any(
+            len(word) >= SHORTEST_KEY and looks_random(word) and not HEX_DIGEST.fullmatch(word)
+            for word in words
         )
-    if kind == "Secret Keyword":
-        return value != "EMPTY" and not is_placeholder(value)  # what a server without keys is told
+    if kind in _SPELLED_OUT:
+        return value.lower() not in _NO_KEYS and not is_placeholder(value)
     return kind != "Artifactory Credentials" or looks_random(value)  # it takes words in capitals
 
 

@@ -4,7 +4,6 @@ Everything in it is read from a file of the run; what was not measured is said t
 is named: no path, no host, no user.
 """
 
-import json
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from finetune.errors import UserError
 from finetune.publishing.artefacts import PROVENANCE, entries
 from finetune.publishing.evidence import Evidence, read_evidence
 from finetune.publishing.facts import ReleaseFacts
+from finetune.publishing.json_values import json_value
 from finetune.publishing.public import public_recipe
 from finetune.publishing.tables import ABSENT, at
 from finetune.run_folder import RunFolder, sha256_of, write_json
@@ -98,7 +98,7 @@ def read_provenance(folder: Path) -> dict[str, Any]:
     try:
         if file.is_symlink():
             raise UserError(f"{file}: a symlink; a release has a file of its own")
-        value = json.loads(file.read_text(encoding="utf-8"))
+        value = json_value(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{file}: missing; `finetune release` writes it") from None
     except ValueError as error:

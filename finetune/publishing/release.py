@@ -1,6 +1,5 @@
 """release/: exactly the files that a push uploads, checked before the folder gets its name."""
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from finetune.publishing.eval_results import write_eval_results
 from finetune.publishing.evidence import read_evidence
 from finetune.publishing.facts import ReleaseFacts
 from finetune.publishing.files import link_or_copy
+from finetune.publishing.json_values import json_value
 from finetune.publishing.number_lint import unsupported_numbers
 from finetune.publishing.papers import PAPERS, write_papers
 from finetune.publishing.provenance import write_provenance
@@ -82,9 +82,12 @@ def _copy(source: Path, folder: Path, facts: ReleaseFacts) -> None:
 
 def _config(file: Path) -> dict[str, Any]:
     try:
-        return dict(json.loads(file.read_text(encoding="utf-8")))
+        value = json_value(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{file}: not valid JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise UserError(f"{file}: no JSON object")
+    return value
 
 
 def _without_local_base(config: dict[str, Any], base_model_id: str | None) -> dict[str, Any]:

@@ -7,15 +7,18 @@ https://huggingface.co/docs/safetensors
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
 
+from finetune.publishing.json_values import json_value
+
 if TYPE_CHECKING:  # NumPy costs a quarter of a second of CPU, which `finetune check` does not have
     import numpy as np
 
+LONGEST_HEADER = 100_000_000
+"""Bytes: the format's own limit."""
 _CHUNK = 1 << 22  # elements at a time
 # dtype: bits as unsigned integers, and the mask whose bits are all ones in NaN and infinities
 _FLOATS = {
@@ -55,7 +58,7 @@ def not_finite(file: Path) -> list[str]:
     return findings
 
 
-def metadata_of(file: Path) -> dict[str, str]:
+def metadata_of(file: Path) -> dict[str, Any]:
     """What a safetensors file says of itself. Raises ValueError where it is none."""
     said = _header(file)[0].get("__metadata__") or {}
     if not isinstance(said, dict):
@@ -76,9 +79,9 @@ def _header(file: Path) -> tuple[dict[str, Any], int]:
     """
     with file.open("rb") as stream:
         start = 8 + int.from_bytes(stream.read(8), "little")
-        if start > file.stat().st_size:
-            raise ValueError("its header would reach beyond its end")
-        header = json.loads(stream.read(start - 8))
+        if start > min(file.stat().st_size, LONGEST_HEADER):
+            raise ValueError("its header would reach beyond its end, or is too large")
+        header = json_value(stream.read(start - 8))
     if not isinstance(header, dict):
         raise ValueError("its header is no JSON object")
     return header, start

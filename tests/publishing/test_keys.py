@@ -54,6 +54,38 @@ def test_a_password_is_told_by_the_name_of_its_key():
     assert kinds_of_keys(Path("config.json"), '{"api_key": "hunter2horse7"}') == ["Secret Keyword"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["-----BEGIN ENCRYPTED " + "PRIVATE KEY-----", "PuTTY-User-Key-" + "File-3: ssh-ed25519"],
+)
+def test_private_keys_of_all_forms_are_found(text):
+    assert kinds_of_keys(Path("README.md"), f"{text}\n") == ["Private Key"]
+
+
+def test_old_keys_of_organisations_on_the_hub_are_found():
+    key = "api_org_" + "AbCdE" * 7
+    assert "key of a known issuer" in kinds_of_keys(Path("README.md"), key)
+
+
+@pytest.mark.parametrize("name", ["README.md", BASE_CARD])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://user:password@host/x",
+        "https://USER:TOKEN@huggingface.co/me/mine",
+        "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE",
+        *(f'api_key="{word}"' for word in ("EMPTY", "ollama", "lm-studio", "not-needed", "sk-xxx")),
+    ],
+)
+def test_what_manuals_write_in_place_of_a_key_is_none(name, text):
+    assert kinds_of_keys(Path(name), text) == []
+
+
+def test_a_path_to_a_snapshot_of_the_hub_is_no_key():
+    path = "models/models--bigcode--starcoderbase-1b/snapshots/" + DIGESTS[1]
+    assert kinds_of_keys(Path("provenance.json"), json.dumps({"model": path})) == []
+
+
 DIGESTS = ("0123456789abcdef" * 4, "182f0165fdf8da9c9935901eec65c94337f01c11", "b342684425a2f5b4")
 
 

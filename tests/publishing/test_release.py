@@ -109,6 +109,22 @@ def test_the_papers_of_the_base_are_passed_on(run, facts, tmp_path):
     assert "[BASE_CARD.md](BASE_CARD.md)" in (folder / "README.md").read_text()
 
 
+def test_a_card_of_the_base_that_is_not_utf8_is_passed_on_whole(run, facts, tmp_path):
+    base = tmp_path / "base"
+    base.mkdir()
+    card = "---\nlicense: bigcode-openrail-m\n---\n# Größe\n"
+    (base / "README.md").write_bytes(card.encode("latin-1"))
+    folder = build_release(run, replace(facts, base_folder=base))
+    assert (folder / "BASE_CARD.md").read_text(encoding="utf-8") == card
+
+
+@pytest.mark.parametrize("text", ["[1]", '["ab"]', "{", "3"])
+def test_a_configuration_that_is_no_object_is_told(run, facts, text):
+    (run.merged / "config.json").write_text(text)
+    with pytest.raises(UserError, match=r"config\.json: (no JSON object|not valid JSON)"):
+        build_release(run, facts)
+
+
 def test_a_local_path_as_base_model_is_refused(run, facts):
     with pytest.raises(UserError, match="`base_model` must be a Hub id"):
         build_release(run, replace(facts, base_model_id="/home/ann/models/base"))

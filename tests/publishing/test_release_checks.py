@@ -70,7 +70,7 @@ def test_a_pickle_under_an_allowed_name_is_refused(release, data):
     assert "tokenizer.model: a pickle or a zip" in refusal(release)
 
 
-@pytest.mark.parametrize("secret", ["hf_" + "Kq7" * 11 + "z", "AKIA" + "A" * 16])
+@pytest.mark.parametrize("secret", ["hf_" + "Kq7" * 11 + "z", "AKIA" + "Q7W8E9R1T2Y3U4I5"])
 def test_a_key_in_a_text_file_is_refused_without_being_shown(release, secret):
     rewrite(release / "README.md", "## Citation", f"{secret}\n\n## Citation")
     text = refusal(release)
@@ -133,6 +133,50 @@ def test_shards_and_index_must_agree(release):
     check_release(release, "merged")
 
 
+NO_SHARDS = (
+    *(3, None, ["x"], "x" * 5000, "/etc/passwd", "../outside.safetensors"),
+    "model-1-of-2.safetensors/../../outside.safetensors",
+)
+
+
+@pytest.mark.parametrize("places", [None, [], 3, *({"a": name} for name in NO_SHARDS)])
+def test_an_index_names_shards_of_the_folder_and_nothing_else(release, places):
+    (release / "model.safetensors").rename(release.parent / "outside.safetensors")
+    index = release / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {}, "weight_map": places}))
+    told = "model.safetensors.index.json: `weight_map` does not say which file of weights"
+    assert told in refusal(release)
+
+
+@pytest.mark.parametrize("name", ["config.json", "provenance.json", "tokenizer.json"])
+@pytest.mark.parametrize("levels", [101, 990, 100_000])
+def test_json_without_a_bottom_is_told(release, name, levels):
+    (release / name).write_text("[" * levels + "]" * levels)
+    assert f"{name}: not valid JSON (nested deeper than 100 levels)" in refusal(release)
+
+
+def test_the_first_of_two_equal_keys_hides_no_path(release):
+    (release / "generation_config.json").write_text('{"a": "/home/ann/x", "a": "y"}')
+    assert "generation_config.json: absolute path /home/ann/x" in refusal(release)
+
+
+def test_yaml_without_a_bottom_or_with_odd_tags_is_told(release):
+    card = (release / "README.md").read_text()
+    for odd in ("x: " + "[" * 3000, "x: !!bool foo", 'x: !!int ""'):
+        (release / "README.md").write_text(card.replace("---\n", f"---\n{odd}\n", 1))
+        assert "its metadata is not valid YAML" in refusal(release)
+
+
+def test_a_licence_or_notice_that_is_not_utf8_is_passed_on_and_searched(release):
+    (release / "NOTICE").write_bytes("Größe".encode("latin-1"))
+    licence = (release / "LICENSE").read_bytes()
+    (release / "LICENSE").write_bytes(licence + "é".encode("latin-1"))
+    restate(release)
+    check_release(release, "merged")
+    (release / "NOTICE").write_bytes(b"\xe9 " + ("glpat-" + "a1B2c3D4e5F6g7H8i9J0").encode())
+    assert "NOTICE: holds what looks like a secret key" in refusal(release)
+
+
 def test_a_switched_off_cache_is_refused(release):
     edit(release / "config.json", use_cache=False)
     assert "`use_cache` is false" in refusal(release)
@@ -144,14 +188,37 @@ def test_bits_of_a_training_index_that_spell_a_path_are_no_finding(release):
     check_release(release, "merged")
 
 
+GITLAB = "glpat-" + "a1B2c3D4e5F6g7H8i9J0"
+A_KEY = "holds what looks like a secret key or token"
+
+
 @pytest.mark.parametrize(
     ("said", "finding"),
     [
-        ("/home/ann/x", "absolute path /home/ann/x under `run`"),
-        ("glpat-" + "a1B2c3D4e5F6g7H8i9J0", "holds what looks like a secret key or token"),
+        ({"run": "/home/ann/x"}, "absolute path /home/ann/x under `run`"),
+        ({"run": '{"path": "/proj/ann/x/y"}'}, "absolute path /proj/ann/x/y under `run.path`"),
+        ({"run": GITLAB}, A_KEY),
+        ({GITLAB: "x"}, A_KEY),
+        ({"api_key": "hunter2horse7"}, A_KEY),
+        ({"run": '{"api_key": "hunter2horse7"}'}, A_KEY),
+        ({"note": "Zk3vQ9xT1mB7nR5yW2pL8sD4"}, A_KEY),
     ],
 )
 def test_what_weights_say_of_themselves_is_looked_at(release, said, finding):
     file = release / "model.safetensors"
-    save_file(load_file(file), file, metadata={"format": "pt", "run": said})
+    save_file(load_file(file), file, metadata={"format": "pt", **said})
     assert f"model.safetensors: {finding}" in refusal(release)
+
+
+@pytest.mark.parametrize("name", ["/home/ann/x", GITLAB])
+def test_names_of_tensors_are_looked_at(release, name):
+    file = release / "model.safetensors"
+    save_file({**load_file(file), name: np.ones(1)}, file, metadata={"format": "pt"})
+    assert f"model.safetensors: {'absolute path' if '/' in name else A_KEY}" in refusal(release)
+
+
+def test_the_first_of_two_equal_names_in_a_header_is_looked_at(release):
+    header = json.dumps({"__metadata__": {"a": GITLAB, "b": "x"}}).replace('"b"', '"a"').encode()
+    file = release / "model.safetensors"
+    file.write_bytes(len(header).to_bytes(8, "little") + header)
+    assert f"model.safetensors: {A_KEY}" in refusal(release)

@@ -44,7 +44,9 @@ def test_each_bad_tensor_is_named_and_whole_numbers_are_no_floats(tmp_path):
     assert not_finite(file) == ["m.safetensors: a: 2 numbers are NaN or infinite"]
 
 
-BEYOND = "its header would reach beyond its end"  # said before a byte more is asked for
+BEYOND = (
+    "its header would reach beyond its end, or is too large"  # said before a byte more is asked for
+)
 NO_SAFETENSORS = {
     "empty": (b"", BEYOND),
     "a pickle": (b"\x80\x02}q\x00.", BEYOND),
@@ -58,6 +60,15 @@ NO_SAFETENSORS = {
         "its metadata is no JSON object",
     ),
 }
+
+
+def test_of_a_long_file_no_header_is_read_that_the_format_does_not_allow(tmp_path):
+    file = tmp_path / "m.safetensors"
+    with file.open("wb") as opened:
+        opened.write((100_000_001).to_bytes(8, "little"))
+        opened.truncate(200_000_000)
+    with pytest.raises(ValueError, match="too large"):
+        metadata_of(file)
 
 
 @pytest.mark.parametrize(("data", "why"), NO_SAFETENSORS.values(), ids=NO_SAFETENSORS)
