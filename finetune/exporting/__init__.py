@@ -15,14 +15,13 @@ and values for every GPT-BigCode, those with one per query head included.
 
 from finetune.exporting.export import PROOF, export_gguf, file_name
 from finetune.exporting.of_run import exported
-from finetune.exporting.read import findings_in, texts_in, tokens_in
+from finetune.exporting.read import Contents, contents_of
 
 __all__ = [
     "PROOF",
+    "Contents",
+    "contents_of",
     "export_gguf",
     "exported",
     "file_name",
-    "findings_in",
-    "texts_in",
-    "tokens_in",
 ]

@@ -1,6 +1,7 @@
 """A GGUF file read back: its tensors against the folder's, its tokenizer against tokenizer.json."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,30 +124,44 @@ def _field(reader: "GGUFReader", name: str) -> Any:
     return None if field is None else field.contents()
 
 
-def findings_in(file: Path) -> list[str]:
-    """One sentence per tensor of a GGUF file that is not finite, or why it cannot be read."""
+_VOCABULARY = ("tokenizer.ggml.tokens", "tokenizer.ggml.merges")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """What a GGUF file holds beside numbers, and which of those are none."""
+
+    not_finite: Sequence[str]
+    """Tensors."""
+    said: Mapping[str, Any]
+    """Its fields of text and lists of text, and under `tensors` their names."""
+    vocabulary: Sequence[str]
+    """Tokens and merges, as it spells them."""
+
+
+def contents_of(file: Path) -> Contents:
+    """All that can be looked at before a GGUF file is published.
+
+    Raises ValueError where it cannot be read, whatever its reader stumbles over.
+    """
     from gguf import GGUFReader
 
     try:
-        tensors = GGUFReader(file).tensors
-    except (ValueError, KeyError, IndexError, OSError) as error:
-        return [f"{file.name}: not a readable GGUF file ({error})"]
-    bad = [tensor.name for tensor in tensors if not np.isfinite(values_of(tensor)).all()]
-    return [f"{file.name}: {name}: numbers are NaN or infinite" for name in bad]
+        reader = GGUFReader(file)
+        fields = {name: field.contents() for name, field in reader.fields.items()}
+        finite = {one.name: bool(np.isfinite(values_of(one)).all()) for one in reader.tensors}
+    except (ValueError, TypeError, LookupError, OSError, ArithmeticError, RuntimeError) as error:
+        raise ValueError(f"not a readable GGUF file ({type(error).__name__}: {error})") from error
+    texts = {name: value for name, value in fields.items() if _is_text(value)}
+    words = [texts.pop(name, None) for name in _VOCABULARY]
+    return Contents(
+        not_finite=[name for name, is_finite in finite.items() if not is_finite],
+        said={**texts, "tensors": list(finite)},
+        vocabulary=[word for one in words if isinstance(one, list) for word in one],
+    )
 
 
-def texts_in(file: Path) -> dict[str, str]:
-    """What a GGUF file says in words: its text fields by name, without the vocabulary."""
-    from gguf import GGUFReader
-
-    fields = GGUFReader(file).fields
-    found = {name: field.contents() for name, field in fields.items()}
-    return {name: value for name, value in found.items() if isinstance(value, str)}
-
-
-def tokens_in(file: Path) -> list[str]:
-    """The vocabulary of a GGUF file, as it spells it; empty where it has none."""
-    from gguf import GGUFReader
-
-    field = GGUFReader(file).fields.get("tokenizer.ggml.tokens")
-    return [str(token) for token in field.contents()] if field else []
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) or (
+        isinstance(value, list) and all(isinstance(one, str) for one in value)
+    )

@@ -1,12 +1,12 @@
 """What must hold of a GGUF file before it is released."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from finetune.methods import gguf_problem
-from finetune.publishing import local_paths
-from finetune.publishing.keys import SHORTEST_KEY, keys_in
+from finetune.publishing.json_values import json_value, unfolded
+from finetune.publishing.keys import SHORTEST_KEY, keys_under
+from finetune.publishing.local_paths import in_json
 
 PROOF = "gguf.json"
 
@@ -14,28 +14,28 @@ PROOF = "gguf.json"
 def bad_gguf(file: Path) -> list[str]:
     """A sentence per tensor that is not finite, per machine path in what it says of itself, for
     what looks like a key there or in its vocabulary, and where its proof does not prove it."""
-    from finetune.exporting import (  # numpy, which `check` does without
-        findings_in,
-        texts_in,
-        tokens_in,
-    )
+    from finetune.exporting import contents_of  # numpy, which `check` does without
 
     problem = gguf_problem()
     if problem:
         return [f"{file.name}: cannot be checked: {problem}"]
-    findings = findings_in(file)
-    if findings:
-        return findings
-    said = texts_in(file)
-    paths = [path for text in said.values() for path in local_paths.inside(text)]
-    words = [token for token in tokens_in(file) if len(token) >= SHORTEST_KEY]
-    keys = keys_in(file, "\n".join([*said.values(), *words]))
-    return [*(f"{file.name}: machine path {path}" for path in paths), *keys, *_bad_proof(file)]
+    try:
+        found = contents_of(file)
+    except ValueError as error:
+        return [f"{file.name}: {error}"]
+    said = unfolded(found.said)
+    words = [word for word in found.vocabulary if len(word) >= SHORTEST_KEY]
+    return [
+        *(f"{file.name}: {name}: numbers are NaN or infinite" for name in found.not_finite),
+        *(f"{file.name}: absolute path {path} under `{key}`" for key, path in in_json(said)),
+        *keys_under(file, {**said, "vocabulary": words}),
+        *_bad_proof(file),
+    ]
 
 
 def _bad_proof(file: Path) -> list[str]:
     try:
-        proof: Any = json.loads((file.parent / PROOF).read_text(encoding="utf-8"))
+        proof: Any = json_value((file.parent / PROOF).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return []  # reported with the other files
     if not isinstance(proof, dict) or file.name != f"model-{str(proof.get('type')).upper()}.gguf":

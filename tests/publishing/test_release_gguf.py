@@ -30,15 +30,16 @@ PROOF = {
 
 
 KEY = "glpat-" + "a1B2c3D4e5F6g7H8i9J0"
+A_KEY = "model-Q8_0.gguf: holds what looks like a secret key"
 
 
-def write(run, *, value=1.0, name="small", tokens=(), **proof):
+def write(run, *, number=1.0, name="small", tensor="output_norm.weight", fields=None, **proof):
     run.gguf.mkdir(exist_ok=True)
     writer = GGUFWriter(run.gguf / "model-Q8_0.gguf", "starcoder")
     writer.add_name(name)
-    if tokens:
-        writer.add_token_list(list(tokens))
-    writer.add_tensor("output_norm.weight", np.array([value, 2], np.float32))
+    for key, value in (fields or {}).items():
+        (writer.add_array if isinstance(value, list) else writer.add_string)(key, value)
+    writer.add_tensor(tensor, np.array([number, 2], np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -82,10 +83,18 @@ def test_predictions_that_were_not_compared_are_called_so(run, gguf_facts):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"value": np.inf}, "output_norm.weight: numbers are NaN or infinite"),
-        ({"name": "/home/ann/models/x"}, "model-Q8_0.gguf: machine path /home/ann/models/x"),
-        ({"name": f"small {KEY}"}, "model-Q8_0.gguf: holds what looks like a secret key"),
-        ({"tokens": ["def", KEY]}, "model-Q8_0.gguf: holds what looks like a secret key"),
+        ({"number": np.inf}, "output_norm.weight: numbers are NaN or infinite"),
+        ({"name": "/proj/ann/models/x"}, "absolute path /proj/ann/models/x under `general.name`"),
+        ({"fields": {"general.tags": ["code", "/home/ann/x"]}}, "absolute path /home/ann/x under"),
+        ({"fields": {"x.settings": '{"path": "/proj/ann/x"}'}}, "path /proj/ann/x under `x.set"),
+        ({"tensor": "/home/ann/x"}, "absolute path /home/ann/x under `tensors.0`"),
+        ({"name": f"small {KEY}"}, A_KEY),
+        ({"tensor": KEY}, A_KEY),
+        ({"fields": {"general.datasets": [KEY]}}, A_KEY),
+        ({"fields": {"tokenizer.ggml.tokens": ["def", KEY]}}, A_KEY),
+        ({"fields": {"tokenizer.ggml.merges": ["d ef", KEY]}}, A_KEY),
+        ({"fields": {KEY: "x"}}, A_KEY),
+        ({"fields": {"x.api_key": "hunter2horse7"}}, A_KEY),
         ({"tolerance": 0.001}, "a divergence of 0.00123 is above the tolerance of 0.001"),
         ({"type": "f16"}, "gguf.json: is not about model-Q8_0.gguf"),
     ],
@@ -95,6 +104,14 @@ def test_what_is_wrong_with_the_file_stops_the_release(run, gguf_facts, change, 
     with pytest.raises(UserError) as caught:
         build_release(run, gguf_facts)
     assert words in str(caught.value)
+
+
+def test_a_file_that_its_reader_stumbles_over_is_told(run, gguf_facts):
+    write(run, fields={"x.said": "a" * 40})
+    file = run.gguf / "model-Q8_0.gguf"
+    file.write_bytes(file.read_bytes().replace(b"a" * 40, b"\xff" * 40))
+    with pytest.raises(UserError, match=r"model-Q8_0\.gguf: not a readable GGUF file"):
+        build_release(run, gguf_facts)
 
 
 def test_two_files_are_no_release(run, gguf_facts):
