@@ -171,14 +171,23 @@ def card_metadata(block: str, where: str) -> dict[str, Any]:
     """The values of a card's YAML block. Raises UserError, naming `where`, for what is no YAML."""
     if not block.strip():
         return {}
+    try:
+        values = yaml_value(block)
+    except ValueError as error:
+        raise UserError(f"{where}: its metadata is not valid YAML; mend it: {error}") from error
+    return {str(key): value for key, value in values.items()} if isinstance(values, dict) else {}
+
+
+def yaml_value(text: str) -> Any:
+    """The value of a YAML text that anybody may have written. Raises ValueError where it has none,
+    as for a day such as 2024-02-31."""
     from ruamel.yaml import YAML  # here, because most callers never read a card
     from ruamel.yaml.error import YAMLError
 
     try:
-        values = YAML(typ="safe", pure=True).load(block)
-    except (YAMLError, ValueError) as error:  # a day that is none, such as 2024-02-31
-        raise UserError(f"{where}: its metadata is not valid YAML; mend it: {error}") from error
-    return {str(key): value for key, value in values.items()} if isinstance(values, dict) else {}
+        return YAML(typ="safe", pure=True).load(text)
+    except (YAMLError, LookupError, RecursionError) as error:  # `!!bool foo` is a KeyError
+        raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
 def split_card(file: Path) -> tuple[str, str]:
@@ -194,13 +203,22 @@ def split_card_text(text: str) -> tuple[str, str]:
     return (block[1] or "", text[block.end() :]) if block else ("", text)
 
 
+def _text_of(file: Path) -> str:
+    """Of an old card that is not UTF-8 each byte as a character, so that none of it is lost."""
+    content = file.read_bytes()
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
+
+
 def base_documentation(base: Path | None) -> str:
     """The base's card, and that of its own base where it passed one on (OpenRAIL 5.2b).
 
     A card that is metadata alone, as merged/ and base/ of a run have it, documents nothing.
     """
     cards = [base / name for name in ("README.md", BASE_CARD)] if base else []
-    texts = [file.read_text(encoding="utf-8") for file in cards if split_card(file)[1].strip()]
+    texts = [_text_of(file) for file in cards if split_card(file)[1].strip()]
     return "\n\n".join(texts)
 
 

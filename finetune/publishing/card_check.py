@@ -6,6 +6,7 @@ card: before release/ gets its name, and again before a push, for people edit ca
 
 import math
 import re
+import reprlib
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from typing import Any
@@ -26,7 +27,21 @@ HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
 def is_number(value: Any) -> bool:
     """A score that can be told: finite, and no truth value."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
+
+
+_BRIEF = reprlib.Repr()
+_BRIEF.maxlevel, _BRIEF.maxstring, _BRIEF.maxother = 2, 120, 120
+
+
+def in_brief(value: Any) -> str:
+    """A value for a message. Aliases of YAML make gigabytes of a few lines, so depth is cut."""
+    return _BRIEF.repr(value)
 
 
 def _is_text(value: Any) -> bool:
@@ -109,7 +124,7 @@ def _bad_values(card: dict[str, Any]) -> Iterator[str]:
         if key in SCHEMA:
             is_good, wanted = SCHEMA[key]
             if not is_good(value):
-                yield f"`{key}` {wanted}, not {value!r}"
+                yield f"`{key}` {wanted}, not {in_brief(value)}"
         elif near := get_close_matches(key, SCHEMA, n=1, cutoff=0.8):
             yield f"`{key}` is no key of the Hub's; did you mean `{near[0]}`?"
     language = card.get("language", "code")
@@ -142,8 +157,8 @@ def _bad_base(card: dict[str, Any]) -> Iterator[str]:
     for one in base if isinstance(base, list) else [base] if base is not None else []:
         if not isinstance(one, str) or not HUB_ID.fullmatch(one) or ".." in one:
             yield (
-                f"`base_model` must be a Hub id, `owner/name`, not {one}: a path or an address"
-                " means nothing to others"
+                f"`base_model` must be a Hub id, `owner/name`, not {in_brief(one)}: a path or an "
+                "address means nothing to others"
             )
     if relation is not None and (relation == "adapter") != (card.get("library_name") == "peft"):
         yield "`base_model_relation: adapter` and `library_name: peft` come together"
@@ -156,7 +171,7 @@ def _bad_results(card: dict[str, Any], text: str) -> Iterator[str]:
 
     try:
         results = getattr(ModelCard(text).data, "eval_results", None) or []
-    except (ValueError, TypeError, KeyError, AttributeError, YAMLError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError, YAMLError) as error:
         yield f"`model-index` cannot be read by huggingface_hub: {error}"
         return
     for result in results:

@@ -7,12 +7,10 @@ registered as benchmarks count, and the register is the Hub's: the recipe names 
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from finetune.errors import UserError
+from finetune.licences import yaml_value
 from finetune.publishing import task_tables
-from finetune.publishing.card_check import is_number
+from finetune.publishing.card_check import in_brief, is_number
 from finetune.publishing.evidence import Evidence
 from finetune.publishing.facts import ReleaseFacts
 from finetune.publishing.tables import at
@@ -61,8 +59,8 @@ def bad_eval_results(file: Path) -> list[str]:
     """One sentence per fault of such a file, by the Hub's specification."""
     name = f"{FOLDER}/{file.name}"
     try:
-        entries = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
-    except (YAMLError, ValueError) as error:  # a day that is none, such as 2024-02-31
+        entries = yaml_value(file.read_text(encoding="utf-8"))
+    except ValueError as error:
         return [f"{name}: not valid YAML ({error})"]
     if not isinstance(entries, list) or not entries:
         return [f"{name}: must be a list of results"]
@@ -74,9 +72,9 @@ def _faults(entry: Any) -> list[str]:
     dataset, task = at(entry, "dataset", "id"), at(entry, "dataset", "task_id")
     faults = []
     if not isinstance(dataset, str) or dataset.count("/") != 1:
-        faults.append(f"`dataset.id` must be `owner/name`, not {dataset}")
+        faults.append(f"`dataset.id` must be `owner/name`, not {in_brief(dataset)}")
     if not isinstance(task, str) or not task:
         faults.append("`dataset.task_id` is missing")
     if not is_number(value):
-        faults.append(f"`value` must be a number, not {value}")
+        faults.append(f"`value` must be a number, not {in_brief(value)}")
     return faults

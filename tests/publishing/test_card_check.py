@@ -109,9 +109,18 @@ def test_the_licence_of_a_known_base_needs_nobody_to_state_it(run, facts):
 
 
 def test_a_score_that_is_no_number_is_refused(run, facts):
-    for value in ("better", ".inf", ".nan", "true"):
+    for value in ("better", ".inf", ".nan", "true", "1" + "0" * 400):
         card = render_card(run, facts).replace("value: 1.3457", f"value: {value}", 1)
         assert any("is no number" in one for one in validate_card(card)), value
+
+
+def test_aliases_that_unfold_to_gigabytes_stay_a_short_message():
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+    card = "\n".join(["---", *lines, "thumbnail: *a11", "base_model: *a11", "---", "A card.", ""])
+    found = validate_card(card)
+    assert any("`thumbnail` must be a text" in one for one in found)
+    assert sum(map(len, found)) < 20_000
 
 
 def test_a_text_without_metadata_is_no_card():

@@ -53,7 +53,7 @@ def test_a_benchmark_that_was_not_measured_is_refused(run, measured):
     [
         ("a: [", "not valid YAML"),
         ("{}", "must be a list of results"),
-        ("- {dataset: {id: x, task_id: y}, value: 1}", "must be `owner/name`, not x"),
+        ("- {dataset: {id: x, task_id: y}, value: 1}", "must be `owner/name`, not 'x'"),
         ("- {dataset: {id: a/b}, value: 1}", "`dataset.task_id` is missing"),
         ("- {dataset: {id: a/b, task_id: y}, value: good}", "`value` must be a number"),
         ("- {dataset: {id: a/b, task_id: y}, value: .nan}", "`value` must be a number"),
