@@ -56,7 +56,9 @@ def unsupported_numbers(card: str, run: RunFolder, facts: ReleaseFacts) -> list[
         for phrase in phrases:
             rest = rest.replace(phrase, "")
         wrong = [
-            match[0] for match in NUMBER.finditer(rest) if not _is_held_up(match[0], known, exact)
+            match[0]
+            for match in NUMBER.finditer(rest)
+            if not _is_digest(match[0]) and not _is_held_up(match[0], known, exact)
         ]
         if wrong:
             found.append(f"line {number}: {', '.join(wrong)}: in no file of the run")
@@ -95,11 +97,16 @@ def _text(file: Path) -> str:
 
 
 def _numbers(text: str) -> Iterator[float]:
-    """A digest is no number, though its digits may read like one, `1234567e12345678` included."""
     for match in NUMBER.finditer(text):
         value = float(match[0].replace(",", ""))
-        if math.isfinite(value) and not HEX_DIGEST.fullmatch(match[0]):
+        if math.isfinite(value) and not _is_digest(match[0]):
             yield value
+
+
+def _is_digest(text: str) -> bool:
+    """Whether it is a digest that reads like a number, `1234567e12345678`. One of digits alone
+    cannot be told from a seed, and counts as a number."""
+    return HEX_DIGEST.fullmatch(text) is not None and not text.isdecimal()
 
 
 def _counts(evidence: Evidence) -> Iterator[int]:

@@ -71,12 +71,24 @@ def test_the_publishers_own_words_are_the_publishers(run, facts):
     assert unsupported_numbers(render_card(run, facts), run, facts) == []
 
 
-@pytest.mark.parametrize("digest", ["1234567e12345678", "8968465919260778"])
-def test_a_digest_that_reads_like_a_number_is_none(run, digest):
+def state(run, output):
     stages = json.loads(run.stages.read_text())
-    stages["train"] = {**stages.get("train", {}), "output": digest}
+    stages["train"] = {**stages.get("train", {}), "output": output}
     run.stages.write_text(json.dumps(stages))
+
+
+@pytest.mark.parametrize("digest", ["1234567e12345678", "12345678e1234567"])
+def test_a_digest_that_reads_like_a_number_is_none(run, facts, digest):
+    state(run, digest)
     assert float(digest) not in known_numbers(run)
+    assert unsupported_numbers(f"made of `{digest}`\n", run, facts) == []
+
+
+def test_a_seed_of_sixteen_digits_is_a_number(run, facts):
+    state(run, 1234567890123456)
+    assert unsupported_numbers("seed: 1234567890123456\n", run, facts) == []
+    (found,) = unsupported_numbers("seed: 1234567890123457\n", run, facts)
+    assert "1234567890123457" in found
 
 
 def test_a_number_without_bounds_is_held_up_by_nothing(run, facts):
