@@ -65,7 +65,15 @@ def ids_in_embedding(folder: Path, *, trust_remote_code: bool) -> Finding:
 
     config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)
     has_own = (folder / "generation_config.json").is_file()
-    generation = GenerationConfig.from_pretrained(folder) if has_own else None
+    try:
+        generation = GenerationConfig.from_pretrained(folder) if has_own else None
+    except (OSError, ValueError, TypeError) as error:
+        return fault(
+            "special ids",
+            f"generation_config.json cannot be read: {error}",
+            cause="a file that was edited, cut off or is of another version",
+            remedy="mend it, or take it out: config.json has the ids, too",
+        )
     rows = getattr(config.get_text_config(), "vocab_size", None)
     if not isinstance(rows, int):
         return not_applicable("special ids", "config.json does not state the rows of the embedding")

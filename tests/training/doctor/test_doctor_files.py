@@ -182,3 +182,10 @@ def test_a_special_id_without_a_row_is_told_before_training_instead_of_after(doc
     assert "config.bos_token_id is 50256, and the embedding has 278 rows" in told["what"]
     assert "config.eos_token_id is 278, and the embedding has 278 rows" in told["what"]
     assert "write the tokenizer's own ids there" in told["remedy"]
+
+
+def test_generation_settings_that_cannot_be_read_are_told(doctor, base):
+    (base / "generation_config.json").write_text("{")
+    found = doctor()
+    assert found.faults == {"special ids"}
+    assert "generation_config.json cannot be read" in found.findings["special ids"]["what"]
