@@ -7,7 +7,6 @@ names every weight; config.json holds the positions; the card's metadata states 
 import hashlib
 import json
 import re
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,8 @@ from finetune.tokenizer import FILES as TOKENIZER_FILES
 
 WEIGHTS = "model.safetensors"
 WEIGHTS_INDEX = "model.safetensors.index.json"
+LONGEST_HEADER = 100_000_000
+"""Bytes of a safetensors header: the format's own limit."""
 GPT_BIGCODE_MODULES = frozenset({"wte", "wpe", "ln_1", "ln_2", "ln_f", "c_attn", "c_proj", "c_fc"})
 
 
@@ -121,7 +122,7 @@ def _json_object(file: Path) -> dict[str, Any]:
         value = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{file.parent}: no {file.name}; this is no model folder") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{file}: cannot be read as JSON: {error}{_pointer_hint(file)}") from error
     if not isinstance(value, dict):
         raise UserError(f"{file}: not a JSON object")
@@ -156,15 +157,27 @@ def header_of(file: Path) -> tuple[dict[str, Any], int]:
     Raises UserError where it cannot be read.
     """
     try:
-        with file.open("rb") as opened:
-            (size,) = struct.unpack("<Q", opened.read(8))
-            if size > file.stat().st_size - 8:
-                raise ValueError("it is shorter than its header says")
-            header: dict[str, Any] = json.loads(opened.read(size))
-    except (OSError, ValueError, struct.error) as error:
+        content, start = header_bytes(file)
+        header = json.loads(content)
+        if not isinstance(header, dict):
+            raise ValueError("its header is no JSON object")
+    except (OSError, ValueError, RecursionError) as error:
         hint = _pointer_hint(file) or f": {error}"
         raise UserError(f"{file}: not a whole safetensors file{hint}") from error
-    return header, 8 + size
+    return header, start
+
+
+def header_bytes(file: Path) -> tuple[bytes, int]:
+    """What stands before the data of a safetensors file, and where they begin.
+
+    Anything may stand where such a file has the length of its header (a pickle of 14 bytes asks
+    for terabytes), so no byte is asked for before that is found possible. Raises ValueError.
+    """
+    with file.open("rb") as opened:
+        start = 8 + int.from_bytes(opened.read(8), "little")
+        if start > min(file.stat().st_size, LONGEST_HEADER):
+            raise ValueError("its header would reach beyond its end, or is too large")
+        return opened.read(start - 8), start
 
 
 def _pointer_hint(file: Path) -> str:

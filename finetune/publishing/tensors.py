@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
 
+from finetune.base import header_bytes
 from finetune.publishing.json_values import json_value
 
 if TYPE_CHECKING:  # NumPy costs a quarter of a second of CPU, which `finetune check` does not have
     import numpy as np
 
-LONGEST_HEADER = 100_000_000
-"""Bytes: the format's own limit."""
 _CHUNK = 1 << 22  # elements at a time
 # dtype: bits as unsigned integers, and the mask whose bits are all ones in NaN and infinities
 _FLOATS = {
@@ -72,16 +71,9 @@ def tensor_names(file: Path) -> set[str]:
 
 
 def _header(file: Path) -> tuple[dict[str, Any], int]:
-    """What stands before the data, and where the data starts.
-
-    Anything may stand where a safetensors file has the length of its header (a pickle of 14 bytes
-    asks for terabytes), so the length is held against the file's before a byte is asked for.
-    """
-    with file.open("rb") as stream:
-        start = 8 + int.from_bytes(stream.read(8), "little")
-        if start > min(file.stat().st_size, LONGEST_HEADER):
-            raise ValueError("its header would reach beyond its end, or is too large")
-        header = json_value(stream.read(start - 8))
+    """What stands before the data, and where the data starts. Raises ValueError."""
+    content, start = header_bytes(file)
+    header = json_value(content)
     if not isinstance(header, dict):
         raise ValueError("its header is no JSON object")
     return header, start
