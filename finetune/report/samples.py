@@ -1,6 +1,6 @@
 """Infilling samples, cut to what fits on a page and split where the completion goes astray."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import takewhile, zip_longest
 from typing import Any
@@ -42,10 +42,8 @@ class Samples:
 
 def samples_of(scores: Mapping[str, Any]) -> Samples:
     """Those of the tuned model, the kinds of gaps taking turns."""
-    infilling = scores.get("infilling")
-    infilling = infilling if isinstance(infilling, dict) else {}
-    tuned = infilling.get("tuned")
-    values: Sequence[dict[str, Any]] = (tuned or {}).get("samples") or _by_turns(infilling)
+    infilling = _dict(scores.get("infilling"))
+    values = _dicts(_dict(infilling.get("tuned")).get("samples")) or _by_turns(infilling)
     samples = tuple(_sample(value) for value in values[:MOST_SAMPLES])
     return Samples(
         shown=samples[:OPEN_SAMPLES], folded=samples[OPEN_SAMPLES:], recorded=len(values)
@@ -53,18 +51,15 @@ def samples_of(scores: Mapping[str, Any]) -> Samples:
 
 
 def _by_turns(infilling: Mapping[str, Any]) -> list[dict[str, Any]]:
-    kinds = infilling.get("kinds")
     columns = [
-        [_from_example(kind, one) for one in own.get("examples") or ()]
-        for kind, own in (kinds if isinstance(kinds, dict) else {}).items()
-        if isinstance(own, dict)
+        [_from_example(kind, one) for one in _dicts(_dict(own).get("examples"))]
+        for kind, own in _dict(infilling.get("kinds")).items()
     ]
     return [one for row in zip_longest(*columns) for one in row if one is not None]
 
 
 def _from_example(kind: str, example: Mapping[str, Any]) -> dict[str, Any]:
-    tuned = example.get("tuned")
-    tuned = tuned if isinstance(tuned, dict) else {}
+    tuned = _dict(example.get("tuned"))
     return {
         "kind": kind,
         "path": example.get("id", ""),
@@ -74,6 +69,14 @@ def _from_example(kind: str, example: Mapping[str, Any]) -> dict[str, Any]:
         "completion": tuned.get("completion", ""),
         "exact": tuned.get("verdict") == "exact",
     }
+
+
+def _dict(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _sample(values: Mapping[str, Any]) -> Sample:

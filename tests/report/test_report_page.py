@@ -39,6 +39,22 @@ def with_sample(run, **sample):
     return run
 
 
+ODD = (1, "x", [1], ["x"], {"a": 1}, None)
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_odd_scores_of_gaps_show_no_sample_and_stop_nothing(odd):
+    for infilling in (
+        odd,
+        {"tuned": odd},
+        {"tuned": {"samples": odd}},
+        {"kinds": odd},
+        {"kinds": {"line": odd}},
+        {"kinds": {"line": {"examples": odd}}},
+    ):
+        assert samples_of({"infilling": infilling}).recorded == 0
+
+
 def test_the_report_is_the_runs_own_file(nano):
     assert write_report(nano) == nano.report
     assert [path.name for path in nano.path.glob("*report*")] == ["report.html"]
