@@ -12,15 +12,13 @@ packages that it names are imported where the answer uses them without saying so
 import re
 
 from finetune.jail.stand_ins import stand_in
+from finetune.tasks.runnable import GO_TEST, blanked
 
 IMPORTS = re.compile(
     r'^import[ \t]*(?:\((?P<many>[^)]*)\)|(?P<one>(?:[\w.]+[ \t]+)?"[^"\n]+"))', re.M
 )
 ONE_IMPORT = re.compile(r'(?:^|;)[ \t]*(?P<name>[\w.]+[ \t]+)?"(?P<path>[^"\n]+)"', re.M)
 PACKAGE = re.compile(r"^package[ \t]+(\w+)[^\n]*\n", re.M)
-NO_CODE = re.compile(
-    r"""//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|`[^`]*`|'(?:\\.|[^'\\\n])+'""", re.S
-)
 DECLARED = re.compile(r"^(?:func|var|const|type)[ \t]+([a-z_]\w*)", re.M)
 DECLARATION = re.compile(r"^(?:func|var|const|type)\b", re.M)
 TESTIFY = "github.com/stretchr/testify"
@@ -39,42 +37,43 @@ import (
 	"testing"
 )
 
-var begun_MARK int
+var begun_MARK [NUMBER]bool
 
 func TestMain(m *testing.M) {
 	code, out, in := m.Run(), os.Stdout, os.Stdin
-	if code == 0 && begun_MARK == NUMBER && NUMBER > 0 {
+	all := NUMBER > 0
+	for _, one := range begun_MARK {
+		all = all && one
+	}
+	if code == 0 && all {
 		number, _ := io.ReadAll(in)
 		fmt.Fprintf(out, "\\n%s MARK\\n", strings.TrimSpace(string(number)))
 	}
 	os.Exit(code)
 }
 """
-TEST = re.compile(r"^func[ \t]+Test\w*[ \t]*\([^)]*\)[ \t]*\{", re.M)
-"""Each counts itself: `go test` calls it a success where it has found none, or was told to skip."""
+"""Each test says that it began: where some were skipped `go test` calls it a success, too."""
 OWN_TRUTH = "\nconst true = 0 == 0\nconst false = 0 != 0\n"
 """The same as ever, and an answer in the same package that has others does not compile."""
 
 
 def whole(source: str, tests: str, mark: str) -> dict[str, str]:
     """Files by their paths."""
-    found = PACKAGE.search(source)
-    package = found.group(1) if found else "main"
-    imports, code = _without_imports(PACKAGE.sub("", source, count=1), at_head=package != "main")
-    more, tests = _without_imports(PACKAGE.sub("", tests, count=1), at_head=False)
-    number = len(TEST.findall(tests))
-    tests = TEST.sub(lambda found: f"{found[0]} begun_{mark}++;", tests)
-    imports = {**imports, **more}
+    source, package = _without_package(source)
+    imports, code = _without_imports(source, at_head=package != "main")
+    more, tests = _without_imports(_without_package(tests)[0], at_head=False)
     if package == "main":
-        imports = {**{path: path.rpartition("/")[2] for path in KNOWN}, **imports}
-    plain = NO_CODE.sub(" ", code)
+        imports = {path: path.rpartition("/")[2] for path in KNOWN} | imports
+    imports |= more
+    plain, plain_tests = blanked(code, "go"), blanked(tests, "go")
+    tests, number = _counted(tests, plain_tests, mark)
     apart = _apart(plain, tests)
     if apart:
         package, judging, name = "answer", "answer_test", "answer/answer.go"
     else:
         judging, name = package, f"answer/answer{'_test' * package.endswith('_test')}.go"
     head = f"package {judging}\n\n" + ('import . "jail/answer"\n' if apart else "")
-    head += _used(imports, NO_CODE.sub(" ", tests))
+    head += _used(imports, plain_tests)
     truth = "" if apart else OWN_TRUTH
     judge = JUDGE.replace("PACKAGE", judging).replace("MARK", mark)
     return {
@@ -87,26 +86,47 @@ def whole(source: str, tests: str, mark: str) -> dict[str, str]:
     }
 
 
+def _without_package(text: str) -> tuple[str, str]:
+    """The text without its package's line, and that package; `main` where it names none."""
+    found = PACKAGE.search(blanked(text, "go"))
+    if found is None:
+        return text, "main"
+    return text[: found.start()] + text[found.end() :], found[1]
+
+
 def _without_imports(text: str, *, at_head: bool) -> tuple[dict[str, str], str]:
     """Paths with the names that they go by, and the rest; `at_head`: those that stand where Go
     takes them, before the first declaration."""
-    declared = DECLARATION.search(text) if at_head else None
-    end = declared.start() if declared else len(text)
-    head, rest = text[:end], text[end:]
-    paths = {}
-    for found in IMPORTS.finditer(head):
+    plain, with_paths = blanked(text, "go"), blanked(text, "go", strings=False)
+    declared = DECLARATION.search(plain) if at_head else None
+    paths, rest, at = {}, "", 0
+    for found in IMPORTS.finditer(with_paths, 0, declared.start() if declared else len(text)):
+        if not plain.startswith("import", found.start()):
+            continue  # a line of a string
         for one in ONE_IMPORT.finditer(found["many"] or found["one"]):
             path = one["path"]
             paths[path] = (one["name"] or path.rpartition("/")[2]).strip()
-    return paths, IMPORTS.sub("", head) + rest
+        rest, at = rest + text[at : found.start()], found.end()
+    return paths, rest + text[at:]
+
+
+def _counted(tests: str, plain: str, mark: str) -> tuple[str, int]:
+    """Tests that say that they began, each by its number, and how many they are."""
+    parts, at, number = [], 0, 0
+    for number, found in enumerate(GO_TEST.finditer(plain), start=1):
+        parts.append(f"{tests[at : found.end()]} begun_{mark}[{number - 1}] = true;")
+        at = found.end()
+    return "".join([*parts, tests[at:]]), number
 
 
 def _used(imports: dict[str, str], plain: str) -> str:
-    """Import lines for what is used in code without comments and strings."""
+    """Import lines for what is used in code without comments and strings: what a package gives
+    has a capital."""
     lines = [
         f'import {name} "{path}"'
         for path, name in imports.items()
-        if name in ("_", ".") or re.search(rf"(?<![\w.]){re.escape(name)}\s*\.", plain)
+        if name in ("_", ".")
+        or re.search(rf"(?<![\w.]){re.escape(name)}\s*\.\s*[^\W\da-z_]", plain)
     ]
     return "\n".join(lines)
 

@@ -18,6 +18,7 @@ from finetune.jail.languages import folders_of_toolchains, job, not_run
 from finetune.jail.limits import Limits
 from finetune.jail.programs import Program, imported
 from finetune.jail.text import harmless
+from finetune.tasks.runnable import unfit
 
 Outcome = Literal["passed", "failed", "timed out", "broken"]
 TRIES = 2
@@ -57,7 +58,10 @@ class Bench:
         return Verdict(outcome="broken", reason=harmless(reason))
 
     def _judge(self, program: Program) -> Verdict:
-        if reason := not_run(program.language, f"{program.source}\n{program.tests}"):
+        reason = not_run(program.language, f"{program.source}\n{program.tests}")
+        if not reason and (fault := unfit(program.language, program.tests)):
+            reason = f"its tests {fault}"
+        if reason:
             return Verdict(outcome="broken", reason=f"not run: {reason}")
         if self._cell is None:
             python, folders = jail_python()

@@ -44,37 +44,6 @@ def verdict_on(backend, language, source, tests):
 
 
 @pytest.mark.parametrize(
-    "tests",
-    [
-        'package main\nfunc main() { if Square(2) != 4 { panic("no") } }\n',
-        'package main\nimport "testing"\nfunc testSquare(t *testing.T) { t.Fatal("no") }\n',
-    ],
-)
-def test_go_tests_that_are_none_to_go_are_no_pass(backend, tests):
-    source = "package main\nfunc Square(x int) int { return x * x }"
-    assert verdict_on(backend, "go", source, tests) == "failed"
-
-
-@pytest.mark.parametrize("late", ["", '\nimport "os"\n'], ids=["right", "late import"])
-def test_an_import_behind_a_declaration_is_go_s_own_error(backend, late):
-    source = f"package squares_test\nfunc square(x int) int {{ return x * x }}\n{late}"
-    tests = (
-        'import "testing"\nfunc TestSquare(t *testing.T) { if square(3) != 9 { t.Fatal("no") } }\n'
-    )
-    assert verdict_on(backend, "go", source, tests) == ("failed" if late else "passed")
-
-
-@pytest.mark.parametrize("result", [4, 5])
-def test_rust_tests_with_further_attributes_are_called(backend, result):
-    tests = (
-        "#[cfg(test)]\nmod tests {\n use super::*;\n #[test]\n fn a() {}\n"
-        f" #[test]\n #[allow(unused)]\n fn b() {{ assert_eq!(f(2), {result}); }}\n}}\n"
-    )
-    outcome = verdict_on(backend, "rust", "fn f(x: i32) -> i32 { x * x }", tests)
-    assert outcome == ("passed" if result == 4 else "failed")
-
-
-@pytest.mark.parametrize(
     ("language", "source", "tests"),
     [
         (
