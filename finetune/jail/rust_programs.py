@@ -2,33 +2,76 @@
 
 Tests stand in `main`, as MultiPL-E writes them, or in functions marked `#[test]` (HumanEvalPack);
 those are called by a `main` of ours, under the name that the linker looks for, beside the empty one
-of the prompt. They stand before the answer: a macro that it defines under an assertion's name is
-none to them then. Names of what a signature may speak of are taken at the root, so that an answer
-that has types of its own under them does not compile.
+of the prompt. They stand in modules of their own, where the library's names come before those of
+the answer, and before the answer: a macro that it defines under an assertion's name is none to them
+then. What the answer calls by the name of a type that signatures speak of must be that type, or the
+file does not compile: one of its own could equal everything.
 """
 
 import re
 
 from finetune.jail.stand_ins import closed, stand_in
+from finetune.tasks.runnable import RustTest, rust_tests
 
-TEST = re.compile(r"#\[test\](?:\s|//[^\n]*\n|#\[[^\]]*\])*(?:pub\s+)?fn\s+(\w+)")
-ATTRIBUTE = re.compile(r"#\[(?:cfg\(test\)|test)\]")
 INNER = re.compile(r"(?:\s*#!\[[^\n]*\]\n)*")
-MACROS = "use ::std::{assert, assert_eq, assert_ne, format, panic, println, vec, matches};\n"
-TAKEN = (
-    "use ::std::primitive::{bool, char, str, u8, u16, u32, u64, u128, usize};\n"
-    "use ::std::primitive::{i8, i16, i32, i64, i128, isize, f32, f64};\n"
-    "use ::std::{boxed::Box, option::Option, result::Result, string::String, vec::Vec};\n"
-    "use ::std::{option::Option::{None, Some}, result::Result::{Err, Ok}};\n"
-)
+HELPERS = """mod judge_ {
+    pub fn succeeds<T: ::std::process::Termination>(test: fn() -> T) {
+        let code = ::std::process::Termination::report(test());
+        let success = ::std::process::ExitCode::SUCCESS;
+        ::std::assert_eq!(::std::format!("{:?}", code), ::std::format!("{:?}", success));
+    }
+    pub fn panics<T>(test: fn() -> T, words: &str) {
+        let said = match ::std::panic::catch_unwind(test) {
+            Ok(_) => ::std::panic!("a test did not panic"),
+            Err(said) => said,
+        };
+        let text = said.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| said.downcast_ref::<&str>().copied()).unwrap_or("");
+        ::std::assert!(text.contains(words), "a test panicked with other words");
+    }
+}
+"""
+"""Apart from the answer, whose traits could have methods of these names."""
+NUMBERS = "u8 u16 u32 u64 u128 usize i8 i16 i32 i64 i128 isize f32 f64".split()
+PLAIN = "".join(f"    fn {one}_(x: {one}) -> ::std::primitive::{one} {{ x }}\n" for one in NUMBERS)
+SAME = f"""mod same_ {{
+    use super::*;
+{PLAIN}    fn bool_(x: bool) -> ::std::primitive::bool {{ x }}
+    fn char_(x: char) -> ::std::primitive::char {{ x }}
+    fn str_(x: &str) -> &::std::primitive::str {{ x }}
+    fn string_(x: String) -> ::std::string::String {{ x }}
+    fn vec_<T>(x: Vec<T>) -> ::std::vec::Vec<T> {{ x }}
+    fn box_<T>(x: Box<T>) -> ::std::boxed::Box<T> {{ x }}
+    fn option_<T>(x: Option<T>) -> ::std::option::Option<T> {{ x }}
+    fn result_(x: bool) {{
+        let _: ::std::result::Result<_, _> =
+            if x {{ Result::Ok(loop {{}}) }} else {{ Result::Err(loop {{}}) }};
+    }}
+}}
+"""
+"""Compiles where these names mean what they always do. That of `Result` may be one with fewer
+parameters (`type Result<T> = ...`), and a module of a type's name (`use std::f64;`) hides none."""
+JUDGED = """mod judged_ {
+    use super::*;
+    use ::std::{assert, assert_eq, assert_ne, format, panic, println, vec, matches};
+    use ::std::{boxed::Box, option::Option, result::Result, string::String, vec::Vec};
+    use ::std::{option::Option::{None, Some}, result::Result::{Err, Ok}};
+    pub mod tests_ {
+use super::*;
+TESTS
+    }
+}
+"""
+"""Explicit names come before those of a glob, so tests may bring names of their own again."""
 EPILOGUE = (
     "{ let mut t_ = ::std::string::String::new(); "
     "::std::io::Read::read_to_string(&mut ::std::io::stdin(), &mut t_).unwrap(); "
     '::std::println!("\\n{} MARK", t_.trim()); }\n'
 )
-OWN_MAIN = (
-    '#[no_mangle] pub extern "C" fn main(_: i32, _: *const *const u8) -> i32 {\n'
-    "CALLS\nEPILOGUE 0 }\n"
+MAIN = "fn main() {\nCALLS\nEPILOGUE}\n"
+LINKED_MAIN = (
+    'mod start_ { #[no_mangle] pub extern "C" fn main(_: i32, _: *const *const u8) -> i32 {\n'
+    "CALLS\nEPILOGUE 0 } }\n"
 )
 CRATES = ("rand", "regex", "md5")
 NEEDS = {
@@ -41,23 +84,25 @@ NEEDS = {
 def whole(source: str, tests: str, mark: str) -> dict[str, str]:
     """Files by their paths."""
     source, tests = closed(source, tests)
-    functions = TEST.findall(tests)
-    epilogue = EPILOGUE.replace("MARK", mark)
-    if len(functions) != tests.count("#[test]"):
-        tests += '\n::std::compile_error!("a test was not found, and would not be called");\n'
-    if functions:
-        calls = " ".join(f"{name}();" for name in functions)
-        epilogue = OWN_MAIN.replace("CALLS", calls).replace("EPILOGUE", epilogue)
-        tests = ATTRIBUTE.sub("", tests).replace("use super::*;", f"use super::*;\n{MACROS}", 1)
-    head, brace, rest = tests.rpartition("}")
+    found = rust_tests(tests)
+    calls = " ".join(_call(one) for one in found.marked or [RustTest(path="main")])
+    main = LINKED_MAIN if found.marked else MAIN
+    main = main.replace("CALLS", calls).replace("EPILOGUE", EPILOGUE.replace("MARK", mark))
     inner = INNER.match(source)
     assert inner is not None
-    attributes = ("#![no_main]\n" if functions else "") + inner.group()
-    body = head + epilogue + brace + rest
+    attributes = ("#![no_main]\n" if found.marked else "") + inner.group()
+    judged = JUDGED.replace("TESTS", found.text)
     return {
-        "main.rs": f"{attributes}\n{MACROS}{TAKEN}\n{body}\n{source[inner.end() :]}\n",
+        "main.rs": f"{attributes}\n{HELPERS}{SAME}{judged}{main}\n{source[inner.end() :]}\n",
         "crates.rs": stand_in("crates.rs"),
     }
+
+
+def _call(test: RustTest) -> str:
+    path = f"crate::judged_::tests_::{test.path}"
+    if test.panics:
+        return f"crate::judge_::panics({path}, {test.words});"
+    return f"crate::judge_::succeeds({path});"
 
 
 def steps(rustc: str) -> list[list[str]]:
