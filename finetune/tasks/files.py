@@ -95,7 +95,7 @@ def parsed(path: str, content: bytes) -> list[Row]:
 
         rows = read_table(BytesIO(content)).to_pylist()
         return rows
-    text = (gzip.decompress(content) if path.endswith(".gz") else content).decode("utf-8")
+    text = (gzip.decompress(content) if path.endswith(".gz") else content).decode("utf-8-sig")
     if path.endswith(".json"):
         rows = json.loads(text)
         return rows

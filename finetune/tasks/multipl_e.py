@@ -5,9 +5,10 @@ MultiPL-E gives no answers. SantaCoder's gaps are single lines of answers that p
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from data_formats.json_lines import read_lines
 from finetune.errors import UserError
 from finetune.tasks.files import Row, Task, parsed
 from finetune.tasks.problem import Problem
@@ -72,11 +73,10 @@ def is_dataset(place: Path) -> bool:
     if not _configuration(place) or not place.is_file():
         return False
     try:
-        first = parsed(place.name, place.read_bytes())[:1]
-    except (OSError, ValueError):
+        first = next(_rows(place), {})
+    except (OSError, ValueError, RecursionError):
         return False  # `read_own` names the line
-    row = first[0] if first and isinstance(first[0], dict) else {}
-    return "name" in row and "id" not in row
+    return isinstance(first, dict) and "name" in first and "id" not in first
 
 
 def read_dataset(place: Path, task: str) -> list[Problem]:
@@ -93,19 +93,31 @@ def read_dataset(place: Path, task: str) -> list[Problem]:
         benchmark, tag = found
         language = LANGUAGE_OF_TAG.get(tag, "python" if tag == "py" else tag)
         try:
-            rows = parsed(file.name, file.read_bytes())
             problems += [
-                _problem(task, tag, language, row, f"{benchmark}-{language}") for row in rows
+                _problem(task, tag, language, row, f"{benchmark}-{language}") for row in _rows(file)
             ]
-        except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
             raise UserError(
                 f"{file}: cannot be read as MultiPL-E's problems ({error!r}); it needs rows with "
                 "name, prompt, tests and stop_tokens"
             ) from error
+    if not problems:
+        raise UserError(f"{place}: holds no problems; put the files of the configuration there")
     counts = Counter(problem.id for problem in problems)
     if twice := [one for one, count in counts.items() if count > 1]:
         raise UserError(f"{place}: holds {twice[0]} twice; name the folder of one configuration")
     return problems
+
+
+def _rows(file: Path) -> Iterator[Row]:
+    """Raises OSError or ValueError, which names the line; RecursionError for what is no lines."""
+    if file.suffix in (".parquet", ".json"):
+        yield from parsed(file.name, file.read_bytes())
+        return
+    for number, row in read_lines(file, 0, None, 1):
+        if isinstance(row, str):
+            raise ValueError(f"line {number}: {row}")
+        yield row
 
 
 def _configuration(place: Path) -> tuple[str, str] | None:

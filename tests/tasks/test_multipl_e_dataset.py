@@ -1,5 +1,6 @@
 """A local copy of the dataset nuprl/MultiPL-E is read by the names of its configurations."""
 
+import gzip
 import json
 
 import pyarrow as pa
@@ -83,3 +84,36 @@ def test_a_row_of_other_types_is_told(tmp_path, change):
     file.write_text(json.dumps({**GO, **change}) + "\n")
     with pytest.raises(UserError, match="cannot be read as MultiPL-E's problems"):
         read_own(file, "ours")
+
+
+LINE = json.dumps(GO).encode() + b"\n"
+PACKED = gzip.compress(b"".join(LINE.replace(b"_3_", b"_%d_" % n) for n in range(999)))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("mbpp-go.jsonl.gz", PACKED[:-20], "compressed file ends early"),
+        ("mbpp-go.jsonl.gz", PACKED[:12] + b"\xff" * 999, "compressed file is damaged"),
+        ("mbpp-go.jsonl", LINE + b"[" * 100_000, "nested too deeply"),
+        ("mbpp-go.jsonl", b"[" * 100_000, "nested too deeply"),
+        ("mbpp-go.jsonl", LINE + b"[1]\n", "JSON but not an object"),
+    ],
+)
+def test_a_damaged_file_is_told_with_its_name_and_why(tmp_path, name, content, reason):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=rf"{name}.*{reason}"):
+        read_own(tmp_path / name, "mine")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_row(tmp_path):
+    (tmp_path / "mbpp-go.jsonl").write_bytes(b"\xef\xbb\xbf" + LINE)
+    assert [one.id for one in read_own(tmp_path / "mbpp-go.jsonl", "mine")] == [
+        "go/mbpp_3_is_not_prime"
+    ]
+
+
+def test_a_configuration_s_folder_without_files_is_refused(tmp_path):
+    (tmp_path / "mbpp-go").mkdir()
+    with pytest.raises(UserError, match="mbpp-go: holds no problems"):
+        read_own(tmp_path / "mbpp-go", "mine")
