@@ -8,6 +8,9 @@ comparisons are taken back or hidden before the tests, language by language (`*_
 method of the language's own classes that it redefines is not, everywhere. That stops a program that
 leaves early with status 0, forged output and every accident. It does not stop code written against
 these very files, which could find both numbers in its own process as our code does.
+
+Tests that would be over before they have asked, or are none to their language's own runner, are
+not run and told so (`finetune.tasks.runnable`).
 """
 
 import re

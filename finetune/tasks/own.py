@@ -6,6 +6,11 @@
 the answer is right. Of the optional fields, `suffix` makes it a gap to fill, `stops` are strings
 that end an answer, `solution` is a right one, and `entry_point` names the function under test.
 
+Tests that could tell no right answer from a wrong one are refused. In Go they hold functions that
+`go test` calls (`func TestX(t *testing.T)`), and leave `TestMain` to the judge; in Rust they hold
+functions marked `#[test]`, or a `fn main`; in JavaScript and TypeScript they wait for nothing
+(`await`, promises, timers, `node:test`), since they are judged where their last line has run.
+
 Instead of such a file it may be a local copy of the dataset nuprl/MultiPL-E, or a part of it.
 """
 
@@ -21,6 +26,7 @@ from finetune.tasks.catalogue import TASKS
 from finetune.tasks.humaneval import python_signature
 from finetune.tasks.multipl_e import is_dataset, read_dataset
 from finetune.tasks.problem import Problem
+from finetune.tasks.runnable import unfit
 
 REQUIRED = ("id", "language", "prompt", "tests")
 OPTIONAL = ("suffix", "solution", "stops", "entry_point")
@@ -74,7 +80,9 @@ def _mistakes(row: dict[str, Any], lines: dict[str, int]) -> Iterator[str]:
         yield '`stops` is to be a list of texts, such as ["\\ndef", "\\nclass"]'
     if row.get("prompt") == "" and not row.get("suffix"):
         yield "`prompt` and `suffix` are empty: there is nothing to go on from"
-    id_, language = row.get("id"), row.get("language")
+    id_, language, tests = row.get("id"), row.get("language"), row.get("tests")
+    if isinstance(language, str) and isinstance(tests, str) and (fault := unfit(language, tests)):
+        yield f"`tests` {fault}"
     if isinstance(id_, str) and id_ in lines:
         yield f"`id` {id_} stands in line {lines[id_]} already; each problem needs its own"
     if isinstance(language, str) and language.strip() and language not in LANGUAGES:

@@ -63,6 +63,15 @@ def test_blank_lines_hold_no_problem_and_order_is_kept(tmp_path):
         ({**ADD, "stops": "\ndef"}, "`stops` is to be a list of texts"),
         ({**ADD, "stops": [""]}, "`stops` is to be a list of texts"),
         ({**ADD, "prompt": ""}, "`prompt` and `suffix` are empty"),
+        (
+            {**ADD, "language": "go", "tests": "func main() {}"},
+            "`tests` have no `func TestX(t *testing.T)`",
+        ),
+        ({**ADD, "language": "rust", "tests": "fn check() {}"}, "`tests` have no function that is"),
+        (
+            {**ADD, "language": "javascript", "tests": "import test from 'node:test'"},
+            "`tests` use `node:test`",
+        ),
         ({**ADD, "language": "Python"}, "unknown language `Python`; did you mean `python`?"),
     ],
 )
