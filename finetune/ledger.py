@@ -179,5 +179,5 @@ def changed_message(run: RunFolder, stage: str, changed: list[str]) -> str:
     """The sentence for a stage that no longer stands on what it stood on."""
     return (
         f"{run.path}: {', '.join(changed)} changed since `{stage}` ran; "
-        f"give the recipe another name, or run again with --redo {stage}"
+        f"give the recipe another name, or do it again: `finetune run RECIPE --redo {stage}`"
     )

@@ -131,8 +131,8 @@ def differences(folder: Path, names: Collection[str]) -> list[str]:
             found.append(f"{name}: missing, though {PROVENANCE} states it")
         elif sha256_of(folder / name) != at(stated, name, "sha256"):
             found.append(
-                f"{name}: its bytes are not those that {PROVENANCE} states; run `finetune release`"
-                " again with --redo release"
+                f"{name}: its bytes are not those that {PROVENANCE} states; "
+                "`finetune release RECIPE --redo` makes it anew"
             )
     return found
 

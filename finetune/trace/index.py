@@ -141,14 +141,14 @@ def open_index(folder: Path) -> Index:
     if facts.get("format") != FORMAT or facts.get("schemes") != schemes:
         raise UserError(
             f"{file}: written by another version, whose fingerprints differ; "
-            "`finetune prepare --redo prepare` makes the index anew"
+            "`finetune prepare RECIPE --redo` makes the index anew"
         )
     names = [(name, part) for name, count in facts["parts"].items() for part in range(count)]
     files = [file for name, part in names for file in _part_files(folder, name, part)]
     missing = [file.name for file in (folder / DOCUMENTS, *files) if not file.is_file()]
     if missing:
         raise UserError(
-            f"{folder}: {missing[0]} is missing; `finetune prepare --redo prepare` makes the index "
+            f"{folder}: {missing[0]} is missing; `finetune prepare RECIPE --redo` makes the index "
             "anew"
         )
     return Index(folder, facts["documents"], facts["parts"])

@@ -175,7 +175,7 @@ def _proven(index: Index, corpus: Path, queries: Queries, text: str) -> list[Mat
     except IndexError:
         raise UserError(
             f"{index.folder}: made from another corpus than {corpus}; "
-            "`finetune prepare --redo prepare` makes both anew"
+            "`finetune prepare RECIPE --redo` makes both anew"
         ) from None
     return found
 

@@ -74,7 +74,7 @@ def _listing(path: Path) -> Listing | None:
     if found["format"] != FORMAT:
         raise UserError(
             f"{path}: written by another version of this toolkit; finish the run with that one, "
-            "or run again with --redo train"
+            "or train anew: `finetune run RECIPE --redo train`"
         )
     files: Listing = found["files"]
     return files
