@@ -95,7 +95,7 @@ def test_a_changed_basis_is_refused_with_the_keys_and_the_remedy(ledger):
         ledger.refuse_changes("train", now)
     assert str(caught.value) == (
         f"{ledger.run.path}: fim.rate, prepare changed since `train` ran; "
-        "give the recipe another name, or run again with --redo train"
+        "give the recipe another name, or do it again: `finetune run RECIPE --redo train`"
     )
 
 
