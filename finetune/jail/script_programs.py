@@ -4,6 +4,8 @@ What the tests compare with is taken before the answer can change it, and is giv
 the answer. The first thing that a program does is to remove its own source, in which the mark is.
 """
 
+import re
+
 from finetune.jail.stand_ins import closed, stand_in
 
 RUBY_EPILOGUE = (
@@ -105,8 +107,22 @@ def shell(source: str, tests: str, mark: str) -> dict[str, str]:
     return {"main.sh": f"rm /tmp/main.sh\n{source}\n{SHELL_BETWEEN}{tests}\n{epilogue}"}
 
 
+PHP_BLANK = r"(?:\s|(?://|#(?!\[))(?:(?!\?>)[^\r\n])*\r?\n|/\*.*?\*/)*"
+PHP_FIRST = re.compile(
+    rf"<\?php\s{PHP_BLANK}(?:declare\s*\(\s*strict_types\s*=\s*[01]\s*\)\s*;{PHP_BLANK})?"
+    rf"(?:namespace\s+[\w\\]+\s*;)?",
+    re.S | re.I,
+)
+"""What must be a file's beginning: no code that runs is in it, and PHP is not left in a comment."""
+PHP_UNLINK = "\\unlink(__FILE__);"
+
+
 def php(source: str, tests: str, mark: str) -> dict[str, str]:
-    """Comparison is by `!==`, which nothing can replace."""
+    """Comparison is by `!==`, which nothing can replace. What PHP wants as a file's first statement
+    stays the first."""
     epilogue = f'echo "\\n" . \\trim(\\fgets(\\STDIN)) . " {mark}\\n";'
-    before = "<?php unlink(__FILE__); ?>\n" if source.startswith("<?php") else ""
-    return {"main.php": f"{before}{source}\n{tests}\n{epilogue}\n"}
+    if first := PHP_FIRST.match(source):
+        source = f"{first[0]} {PHP_UNLINK} {source[first.end() :]}"
+    else:
+        source = f"<?php {PHP_UNLINK} ?>\n{source}"
+    return {"main.php": f"{source}\n{tests}\n{epilogue}\n"}

@@ -103,6 +103,9 @@ FORGERIES: dict[str, dict[str, str]] = {
         "leave at the end": "<?php\nregister_shutdown_function(function () { exit(0); });\nset_exception_handler(function () { exit(0); });\nfunction f($x) { return 0; }",
         "print another run's mark": f"<?php\necho '{MARK}';\nfunction f($x) {{ exit(0); }}",
         "read its source": "<?php\n$text = @file_get_contents('/tmp/main.php');\nif ($text && preg_match('/[0-9a-f]{16}/', $text, $found)) { echo fgets(STDIN), ' ', $found[0]; exit(0); }\nfunction f($x) { return 0; }",
+        "read its source behind a comment that ends PHP": "<?php\n// ?><?php\n$text = @file_get_contents('/tmp/main.php');\nif ($text && preg_match('/[0-9a-f]{16}/', $text, $found)) { echo fgets(STDIN), ' ', $found[0]; exit(0); }\nfunction f($x) { return 0; }",
+        "read its source behind a return": "<?php\n// \r$text = @file_get_contents('/tmp/main.php');\nif ($text && preg_match('/[0-9a-f]{16}/', $text, $found)) { echo fgets(STDIN), ' ', $found[0]; exit(0); }\nfunction f($x) { return 0; }",
+        "read its source behind a blank": "\n<?php\n$text = @file_get_contents('/tmp/main.php');\nif ($text && preg_match('/[0-9a-f]{16}/', $text, $found)) { echo fgets(STDIN), ' ', $found[0]; exit(0); }\nfunction f($x) { return 0; }",
         "swallow the tests": "<?php\nfunction f($x) { return 0; }\n__halt_compiler();",
         "swallow the tests as text": "<?php\nfunction f($x) { return 0; }\n?>",
         "endless": "<?php\nfunction f($x) { while (true) {} }",
@@ -125,7 +128,7 @@ FORGERIES: dict[str, dict[str, str]] = {
     },
     "cpp": {
         "an assert of its own": "int f(int x) { return 0; }\n#define assert(x)",
-        "another candidate": "struct E { template <class T> bool operator==(T) const { return true; } };\nint f(int x) { return 0; }\n#define candidate(...) E()",
+        "another candidate": "struct E { template <class T> bool operator==(T) const { return true; } operator int() const { return 4; } };\nint f(int x) { return 0; }\n#define candidate(...) E()",
         "no asserts": "int f(int x) { return 0; }\n#define NDEBUG",
         "leave before the tests": "#include <unistd.h>\nint f(int x) { return 0; }\nstruct L { L() { _exit(0); } } l;",
         "another main": "int f(int x) { return 0; }\n#define main other(); int main() { return 0; } int other",

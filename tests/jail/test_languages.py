@@ -119,6 +119,23 @@ def test_a_right_answer_passes(backend, language):
     assert (verdict.outcome, verdict.reason) == ("passed", "")
 
 
+@pytest.mark.parametrize(
+    "first",
+    [
+        "declare(strict_types=1);",
+        "/* A\n   square. */\n// Of x.\ndeclare( strict_types = 1 ); namespace Squares;",
+        "namespace Squares;",
+    ],
+)
+def test_what_php_wants_first_in_a_file_stays_first(backend, first):
+    if reason := not_run("php"):
+        pytest.skip(reason)
+    source = f"<?php\n\n{first}\nfunction f($x) {{ return $x * $x; }}\n"
+    tests = "if (f(3) !== 9) { throw new \\Exception('no'); }\n"
+    made = [Program(source=one, tests=tests, language="php") for one in (source, source + "exit;")]
+    assert [one.outcome for one in judge(made, backend, workers=1)] == ["passed", "failed"]
+
+
 def test_a_wrong_answer_fails(backend, language):
     assert judged(backend, language, WRONG.get(language, "return 0;")).outcome == "failed"
 
