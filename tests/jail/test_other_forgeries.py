@@ -13,8 +13,8 @@ PERL_TESTS = (
 )
 CPP_TESTS = (
     "#include <cassert>\n#include <vector>\nint main() {\n"
-    "    assert(f(2) == 4);\n    assert(f(3) == 9);\n"
-    "    assert(std::vector<int>(1, f(2)) == std::vector<int>(1, 4));\n}\n"
+    "    auto candidate = f;\n    assert(candidate(2) == 4);\n    assert(candidate(3) == 9);\n"
+    "    assert(std::vector<int>(1, candidate(2)) == std::vector<int>(1, 4));\n}\n"
 )
 RESOURCES = {"endless", "memory", "flood", "orphan"}
 ASKED = {**TESTS, "perl": PERL_TESTS, "ruby": RUBY_TESTS, "lua": LUA_TESTS, "cpp": CPP_TESTS}
@@ -55,11 +55,6 @@ def verdict_on(backend, language, source, tests):
             "javascript",
             "JSON.stringify = () => '';\nfunction f(x) { return 0; }",
             "console.assert(JSON.stringify(f(2)) === JSON.stringify([4]));\n",
-        ),
-        (
-            "cpp",
-            FORGERIES["cpp"]["another candidate"],
-            "int main() { auto candidate = f; assert(candidate(2) == 4); }\n",
         ),
     ],
 )
