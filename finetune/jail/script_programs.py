@@ -90,12 +90,19 @@ def perl(source: str, tests: str, mark: str) -> dict[str, str]:
     }
 
 
+SHELL_WORDS = "set unset trap exit read printf builtin unalias shopt command enable"
+SHELL_LEAVE = "t_=${BASH_VERSINFO[9]?taken}"
+"""An expansion that fails ends the shell, and no function, alias or variable changes this one."""
 SHELL_BETWEEN = (
     "POSIXLY_CORRECT=1\n"  # by which the shell's own commands come before functions
-    "\\trap - DEBUG ERR EXIT RETURN\n"
-    "\\unset -f set unset trap exit read printf builtin unalias shopt command || \\exit 1\n"
+    "t_=${SHELLOPTS##*posix*}\n"
+    "t_=${t_:+${BASH_VERSINFO[9]?taken}}\n"
+    # What is assigned before a command stays then, if that is the shell's own and not disabled.
+    "t_=\nt_=1 \\trap - DEBUG ERR EXIT RETURN\nt_=${t_:?taken}\n"
+    f"t_=\nt_=1 \\unset -f {SHELL_WORDS} || {SHELL_LEAVE}\nt_=${{t_:?taken}}\n"
+    f"\\enable {SHELL_WORDS} || {SHELL_LEAVE}\n"
     "\\unalias -a\n"
-    "\\unset POSIXLY_CORRECT\n"
+    "\\unset POSIXLY_CORRECT t_\n"
 )
 SHELL_EPILOGUE = "IFS= \\read -r t_; \\builtin printf '\\n%s MARK\\n' \"$t_\"\n"
 
