@@ -12,8 +12,8 @@ these very files, which could find both numbers in its own process as our code d
 Tests that would be over before they have asked, or are none to their language's own runner, are
 not run and told so (`finetune.tasks.runnable`).
 
-A shell has no /dev/fd, /dev/stdin, /dev/stdout and /dev/stderr: an answer with `< <(...)` fails. They
-lead through /proc, where a program finds its own script again, still open, with the mark in it.
+A shell has no /dev/fd, /dev/stdin, /dev/stdout and /dev/stderr: an answer with `< <(...)` fails.
+They lead through /proc, where a program finds its own script again, still open, with the mark in it.
 """
 
 import re
