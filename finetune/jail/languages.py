@@ -13,7 +13,7 @@ Tests that would be over before they have asked, or are none to their language's
 not run and told so (`finetune.tasks.runnable`).
 
 A shell has no /dev/fd, /dev/stdin, /dev/stdout and /dev/stderr: an answer with `< <(...)` fails.
-They lead through /proc, where a program finds its own script again, still open, with the mark in it.
+They lead through /proc, where a program finds its own script, still open, with the mark in it.
 """
 
 import re
