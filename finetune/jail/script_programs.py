@@ -99,19 +99,23 @@ SHELL_BETWEEN = (
     "t_=${t_:+${BASH_VERSINFO[9]?taken}}\n"
     # What is assigned before a command stays then, if that is the shell's own and not disabled.
     "t_=\nt_=1 \\trap - DEBUG ERR EXIT RETURN\nt_=${t_:?taken}\n"
-    f"t_=\nt_=1 \\unset -f {SHELL_WORDS} || {SHELL_LEAVE}\nt_=${{t_:?taken}}\n"
+    f"t_=\nt_=1 \\unset -f {SHELL_WORDS} FUNCTIONS || {SHELL_LEAVE}\nt_=${{t_:?taken}}\n"
     f"\\enable {SHELL_WORDS} || {SHELL_LEAVE}\n"
     "\\unalias -a\n"
     "\\unset POSIXLY_CORRECT t_\n"
 )
+SHELL_FUNCTION = re.compile(r"^[ \t]*(?:function[ \t]+(\w+)|(\w+)[ \t]*\([ \t]*\))", re.M)
 SHELL_EPILOGUE = "IFS= \\read -r t_; \\builtin printf '\\n%s MARK\\n' \"$t_\"\n"
 
 
 def shell(source: str, tests: str, mark: str) -> dict[str, str]:
-    """Functions, aliases and traps that an answer has put in the place of commands are removed."""
+    """Functions, aliases and traps that an answer has put in the place of commands are removed, and
+    its own of those that the tests define: one that cannot be removed would stay in their place."""
     source, tests = closed(source, tests)
+    functions = {name for names in SHELL_FUNCTION.findall(tests) for name in names if name}
+    between = SHELL_BETWEEN.replace("FUNCTIONS", " ".join(sorted(functions)))
     epilogue = SHELL_EPILOGUE.replace("MARK", mark)
-    return {"main.sh": f"rm /tmp/main.sh\n{source}\n{SHELL_BETWEEN}{tests}\n{epilogue}"}
+    return {"main.sh": f"rm /tmp/main.sh\n{source}\n{between}{tests}\n{epilogue}"}
 
 
 PHP_BLANK = r"(?:\s|(?://|#(?!\[))(?:(?!\?>)[^\r\n])*\r?\n|/\*.*?\*/)*"

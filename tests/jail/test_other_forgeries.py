@@ -56,6 +56,16 @@ def verdict_on(backend, language, source, tests):
             "JSON.stringify = () => '';\nfunction f(x) { return 0; }",
             "console.assert(JSON.stringify(f(2)) === JSON.stringify([4]));\n",
         ),
+        (
+            "shell",
+            "candidate() { echo 4; }\nreadonly -f candidate\nf() { echo 0; }",
+            "candidate() { f $1; }\n[[ $(candidate 2) = 4 ]]\n",
+        ),
+        (
+            "shell",
+            "run_test() { :; }\nreadonly -f run_test\nf() { echo 0; }",
+            "set -e\nfunction run_test {\n    [[ $(f 2) = 4 ]]\n}\nrun_test\n",
+        ),
     ],
 )
 def test_words_of_the_tests_are_not_the_answer_s(backend, language, source, tests):
