@@ -18,6 +18,8 @@ IMPORTS = re.compile(
     r'^import[ \t]*(?:\((?P<many>[^)]*)\)|(?P<one>(?:[\w.]+[ \t]+)?"[^"\n]+"))', re.M
 )
 ONE_IMPORT = re.compile(r'(?:^|;)[ \t]*(?P<name>[\w.]+[ \t]+)?"(?P<path>[^"\n]+)"', re.M)
+BUILD = re.compile(r"^//(?:go:build| \+build)\b[^\n]*\n", re.M)
+"""Where a file is compiled; the halves of one are, wherever they are judged."""
 PACKAGE = re.compile(r"^package[ \t]+(\w+)[^\n]*\n", re.M)
 DECLARED = re.compile(r"^(?:func|var|const|type)[ \t]+([a-z_]\w*)", re.M)
 DECLARATION = re.compile(r"^(?:func|var|const|type)\b", re.M)
@@ -88,6 +90,7 @@ def whole(source: str, tests: str, mark: str) -> dict[str, str]:
 
 def _without_package(text: str) -> tuple[str, str]:
     """The text without its package's line, and that package; `main` where it names none."""
+    text = BUILD.sub("", text)
     found = PACKAGE.search(blanked(text, "go"))
     if found is None:
         return text, "main"

@@ -13,7 +13,8 @@ import re
 from finetune.jail.stand_ins import closed, stand_in
 from finetune.tasks.runnable import RustTest, rust_tests
 
-INNER = re.compile(r"(?:\s*#!\[[^\n]*\]\n)*")
+INNER = re.compile(r"(?:\s*(?:#!\[(?:[^\[\]]|\[[^\[\]]*\])*\]|//[^\n]*\n))*")
+"""What Rust wants first in a file, and comments beside it."""
 HELPERS = """mod judge_ {
     pub fn succeeds<T: ::std::process::Termination>(test: fn() -> T) {
         let code = ::std::process::Termination::report(test());

@@ -99,10 +99,12 @@ SHELL_BETWEEN = (
     "t_=${t_:+${BASH_VERSINFO[9]?taken}}\n"
     # What is assigned before a command stays then, if that is the shell's own and not disabled.
     "t_=\nt_=1 \\trap - DEBUG ERR EXIT RETURN\nt_=${t_:?taken}\n"
-    f"t_=\nt_=1 \\unset -f {SHELL_WORDS} FUNCTIONS || {SHELL_LEAVE}\nt_=${{t_:?taken}}\n"
+    f"t_=\nt_=1 \\unset -f {SHELL_WORDS} || {SHELL_LEAVE}\nt_=${{t_:?taken}}\n"
+    f"( \\unset -f unset FUNCTIONS ) || {SHELL_LEAVE}\n"  # one that cannot be removed would stay
     f"\\enable {SHELL_WORDS} || {SHELL_LEAVE}\n"
     "\\unalias -a\n"
     "\\unset POSIXLY_CORRECT t_\n"
+    "\\shopt -u inherit_errexit\n"  # which that mode leaves behind
 )
 SHELL_FUNCTION = re.compile(r"^[ \t]*(?:function[ \t]+(\w+)|(\w+)[ \t]*\([ \t]*\))", re.M)
 SHELL_EPILOGUE = "IFS= \\read -r t_; \\builtin printf '\\n%s MARK\\n' \"$t_\"\n"
@@ -110,7 +112,7 @@ SHELL_EPILOGUE = "IFS= \\read -r t_; \\builtin printf '\\n%s MARK\\n' \"$t_\"\n"
 
 def shell(source: str, tests: str, mark: str) -> dict[str, str]:
     """Functions, aliases and traps that an answer has put in the place of commands are removed, and
-    its own of those that the tests define: one that cannot be removed would stay in their place."""
+    its own of those that the tests define must be such as can be replaced."""
     source, tests = closed(source, tests)
     functions = {name for names in SHELL_FUNCTION.findall(tests) for name in names if name}
     between = SHELL_BETWEEN.replace("FUNCTIONS", " ".join(sorted(functions)))
@@ -120,7 +122,7 @@ def shell(source: str, tests: str, mark: str) -> dict[str, str]:
 
 PHP_BLANK = r"(?:\s|(?://|#(?!\[))(?:(?!\?>)[^\r\n])*\r?\n|/\*.*?\*/)*"
 PHP_FIRST = re.compile(
-    rf"<\?php\s{PHP_BLANK}(?:declare\s*\(\s*strict_types\s*=\s*[01]\s*\)\s*;{PHP_BLANK})?"
+    rf"(?:#![^\n]*\n)?<\?php\s{PHP_BLANK}(?:declare\s*\(\s*strict_types\s*=\s*[01]\s*\)\s*;{PHP_BLANK})?"
     rf"(?:namespace\s+[\w\\]+\s*;)?",
     re.S | re.I,
 )
@@ -131,6 +133,7 @@ PHP_UNLINK = "\\unlink(__FILE__);"
 def php(source: str, tests: str, mark: str) -> dict[str, str]:
     """Comparison is by `!==`, which nothing can replace. What PHP wants as a file's first statement
     stays the first."""
+    source = re.sub(r"\?>\s*\Z", "", source)  # the tests are code as well
     epilogue = f'echo "\\n" . \\trim(\\fgets(\\STDIN)) . " {mark}\\n";'
     if first := PHP_FIRST.match(source):
         source = f"{first[0]} {PHP_UNLINK} {source[first.end() :]}"

@@ -119,6 +119,28 @@ def test_a_right_answer_passes(backend, language):
     assert (verdict.outcome, verdict.reason) == ("passed", "")
 
 
+SQUARE = "f() { echo $(($1 * $1)); }"
+
+
+@pytest.mark.parametrize(
+    ("source", "tests"),
+    [
+        ("f() { local n=0; for i in 1 2; do ((n++)); done; echo $(($1 * $1)); }", "set -e\n"),
+        ("f() { grep -c x </dev/null >/dev/null; echo $(($1 * $1)); }", "set -e\n"),
+        (SQUARE, "if ! declare -F f >/dev/null; then\n  f() { echo none; }\nfi\nset -e\n"),
+        (SQUARE, "set -e\n(\n  f() { echo 5; }\n  [ $(f 1) = 5 ]\n)\n"),
+        (SQUARE, "set -e\n: <<EOF\nf() { echo no; }\nEOF\n"),
+    ],
+    ids=["a step of no success", "nothing found", "guarded", "in a subshell", "in a text"],
+)
+def test_a_right_function_of_the_shell_passes(backend, source, tests):
+    if reason := not_run("shell"):
+        pytest.skip(reason)
+    made = Program(source=source, tests=f"{tests}[ $(f 3) = 9 ]\n", language="shell")
+    assert judge([made], backend, workers=1)[0].outcome == "passed"
+
+
+@pytest.mark.parametrize("before", ["", "#!/usr/bin/env php\n"])
 @pytest.mark.parametrize(
     "first",
     [
@@ -127,12 +149,35 @@ def test_a_right_answer_passes(backend, language):
         "namespace Squares;",
     ],
 )
-def test_what_php_wants_first_in_a_file_stays_first(backend, first):
+def test_what_php_wants_first_in_a_file_stays_first(backend, first, before):
     if reason := not_run("php"):
         pytest.skip(reason)
-    source = f"<?php\n\n{first}\nfunction f($x) {{ return $x * $x; }}\n"
+    source = f"{before}<?php\n\n{first}\nfunction f($x) {{ return $x * $x; }}\n"
     tests = "if (f(3) !== 9) { throw new \\Exception('no'); }\n"
     made = [Program(source=one, tests=tests, language="php") for one in (source, source + "exit;")]
+    assert [one.outcome for one in judge(made, backend, workers=1)] == ["passed", "failed"]
+
+
+BEFORE = {
+    "rust": "//! Squares.\n#![allow(\n    dead_code,\n)]\n// More.\n#![allow(unused)]\n",
+    "go": "//go:build linux\n\n",
+}
+
+
+@pytest.mark.parametrize("name", BEFORE)
+def test_what_stands_before_all_else_in_a_file_stays_there(backend, name):
+    if reason := not_run(name):
+        pytest.skip(reason)
+    assert judged(backend, name, "return x * x;", before=BEFORE[name]).outcome == "passed"
+
+
+def test_php_that_is_closed_is_judged(backend):
+    if reason := not_run("php"):
+        pytest.skip(reason)
+    made = [
+        Program(source=f"<?php\n{one}\n?>\n", tests=TESTS["php"], language="php")
+        for one in ("function f($x) { return $x * $x; }", "function f($x) { return 0; }")
+    ]
     assert [one.outcome for one in judge(made, backend, workers=1)] == ["passed", "failed"]
 
 
