@@ -6,10 +6,11 @@
 the answer is right. Of the optional fields, `suffix` makes it a gap to fill, `stops` are strings
 that end an answer, `solution` is a right one, and `entry_point` names the function under test.
 
-Tests that could tell no right answer from a wrong one are refused. In Go they hold functions that
-`go test` calls (`func TestX(t *testing.T)`), and leave `TestMain` to the judge; in Rust they hold
-functions marked `#[test]`, or a `fn main`; in JavaScript and TypeScript they wait for nothing
-(`await`, promises, timers, `node:test`), since they are judged where their last line has run.
+Some tests could tell no right answer from a wrong one, and are refused: in Go they hold functions
+that `go test` calls (`func TestX(t *testing.T)`), and leave `TestMain` to the judge; in Rust they
+hold functions marked `#[test]`, or a `fn main`; in JavaScript and TypeScript they wait for nothing
+(`await`, promises, timers, `node:test`), since they are judged where their last line has run. That
+tests assert something, nobody checks.
 
 Instead of such a file it may be a local copy of the dataset nuprl/MultiPL-E, or a part of it.
 """

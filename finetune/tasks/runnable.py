@@ -145,8 +145,9 @@ def _rust_test(path: str, token: re.Match[str], text: str) -> RustTest:
 
 
 WAITING = re.compile(
-    r"\b(?:async|await|setTimeout|setImmediate|setInterval|queueMicrotask|nextTick)\b"
-    r"|\.\s*(?:then|catch|finally)\s*\("
+    r"(?<![.\w$])(?:await\b(?!\s*[:=,)])|async\s*\(|async\s+function\b|async\s+\w+\s*=>"
+    r"|(?:setTimeout|setImmediate|setInterval|queueMicrotask)\s*\()"
+    r"|\.\s*(?:nextTick|then|catch|finally)\s*\("
 )
 
 
@@ -166,7 +167,7 @@ def _unfit_go(plain: str) -> Iterator[str]:
     if re.search(r"^[ \t]*func[ \t]+TestMain\b", plain, re.M):
         yield "define `TestMain`, which the judge does"
     if not GO_TEST.search(plain):
-        yield "have no `func TestX(t *testing.T)`, and `go test` calls nothing else"
+        yield "have no `func TestX(t *testing.T)`, and nothing else is called"
 
 
 def _unfit_rust(tests: RustTests) -> Iterator[str]:

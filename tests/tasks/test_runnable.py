@@ -13,6 +13,8 @@ from finetune.tasks.runnable import blanked, unfit
         "f(2).then((x) => assert.equal(x, 4));",
         "setTimeout(() => assert.equal(f(2), 4), 0);",
         "process.nextTick(() => assert.equal(f(2), 4));",
+        "async function main() { assert.equal(f(2), 4) }\nmain();",
+        "const go = async x => assert.equal(f(x), 4);\ngo(2);",
     ],
 )
 @pytest.mark.parametrize("language", ["javascript", "typescript"])
@@ -28,6 +30,13 @@ def test_tests_that_run_when_the_program_is_over_are_unfit(line):
 def test_words_in_comments_and_strings_are_no_waiting():
     tests = "// await\n/* async */ assert.equal(f('await'), `${async}`, \".then()\");\n"
     assert unfit("javascript", tests) == ""
+
+
+@pytest.mark.parametrize(
+    "code", ["{async: true}", "opts.async", "{ setTimeout: go }", "{await: 1}"]
+)
+def test_names_of_properties_are_no_waiting(code):
+    assert unfit("javascript", f"assert.equal(f({code}), 4);\n") == ""
 
 
 @pytest.mark.parametrize(
