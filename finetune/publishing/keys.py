@@ -37,7 +37,8 @@ _ALSO = {
 }
 """What detect-secrets leaves out: private keys that are encrypted, for one."""
 _NO_KEYS = frozenset(
-    "empty local lm-studio no-key none not-needed ollama sk-no-key-required sk-xxx unused".split()
+    "anything empty emptykey ignored llamacpp lmstudio local nokey nokeyrequired none notneeded "
+    "notused ollama sk1234 sknokeyrequired sknone skxxx unused".split()
 )
 """What a server on one's own machine is told that asks for a key and looks at none."""
 
@@ -147,7 +148,8 @@ def _is_key(name: str, kind: str, value: str) -> bool:
             for word in words
         )
     if kind in _SPELLED_OUT:
-        return value.lower() not in _NO_KEYS and not is_placeholder(value)
+        plain = re.sub(r"[-_.]", "", value.lower())
+        return plain not in _NO_KEYS and not is_placeholder(value)
     return kind != "Artifactory Credentials" or looks_random(value)  # it takes words in capitals
 
 

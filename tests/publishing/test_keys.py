@@ -74,7 +74,10 @@ def test_old_keys_of_organisations_on_the_hub_are_found():
         "https://user:password@host/x",
         "https://USER:TOKEN@huggingface.co/me/mine",
         "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE",
-        *(f'api_key="{word}"' for word in ("EMPTY", "ollama", "lm-studio", "not-needed", "sk-xxx")),
+        *(
+            f'api_key="{word}"'
+            for word in ("EMPTY", "ollama", "lm-studio", "not-needed", "llama.cpp")
+        ),
     ],
 )
 def test_what_manuals_write_in_place_of_a_key_is_none(name, text):

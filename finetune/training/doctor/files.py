@@ -67,7 +67,7 @@ def ids_in_embedding(folder: Path, *, trust_remote_code: bool) -> Finding:
     has_own = (folder / "generation_config.json").is_file()
     try:
         generation = GenerationConfig.from_pretrained(folder) if has_own else None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
         return fault(
             "special ids",
             f"generation_config.json cannot be read: {error}",
