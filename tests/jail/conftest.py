@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from finetune.errors import Refused
-from finetune.jail import Backend, find_backend
+from finetune.jail import Backend, Program, Verdict, find_backend, judge
 from finetune.jail.backends import installed_backends
+from finetune.jail.languages import not_run
 from finetune.jail.probe import holes
 
 ROOT = Path(__file__).parent.parent.parent
@@ -133,3 +134,11 @@ def held_backend(name: str) -> Backend:
                 pytest.skip(f"{one.name} does not hold here: {found}")
             return one
     pytest.skip(f"{name} is not installed")
+
+
+def verdict_on(backend: Backend, language: str, source: str, tests: str) -> Verdict:
+    """On one program; skips where the language's toolchain is not here."""
+    if reason := not_run(language):
+        pytest.skip(reason)
+    made = Program(source=source, tests=tests, language=language)
+    return judge([made], backend, workers=1)[0]

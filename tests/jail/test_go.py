@@ -2,8 +2,7 @@
 
 import pytest
 
-from finetune.jail import Program, judge
-from finetune.jail.languages import not_run
+from tests.jail.conftest import verdict_on
 
 HEAD = 'package squares_test\n\nimport (\n "testing"\n "fmt"\n)\n\n'
 ANSWER = HEAD + "func square(x int) int { return x * x }\n"
@@ -13,9 +12,7 @@ MAIN_TESTS = 'func TestSquare(t *testing.T) { if Square(3) != 9 { t.Fatal("no") 
 
 
 def verdict(backend, source, tests):
-    if reason := not_run("go"):
-        pytest.skip(reason)
-    return judge([Program(source=source, tests=tests, language="go")], backend, workers=1)[0]
+    return verdict_on(backend, "go", source, tests)
 
 
 @pytest.mark.parametrize(

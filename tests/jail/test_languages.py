@@ -4,6 +4,7 @@ import pytest
 
 from finetune.jail import Limits, Program, judge
 from finetune.jail.languages import LANGUAGES, not_run
+from tests.jail.conftest import verdict_on
 
 CPP_TESTS = "#include <cassert>\nint main() {\n    assert(f(2) == 4);\n    assert(f(3) == 9);\n}\n"
 JAVA_TESTS = (
@@ -134,10 +135,8 @@ SQUARE = "f() { echo $(($1 * $1)); }"
     ids=["a step of no success", "nothing found", "guarded", "in a subshell", "in a text"],
 )
 def test_a_right_function_of_the_shell_passes(backend, source, tests):
-    if reason := not_run("shell"):
-        pytest.skip(reason)
-    made = Program(source=source, tests=f"{tests}[ $(f 3) = 9 ]\n", language="shell")
-    assert judge([made], backend, workers=1)[0].outcome == "passed"
+    verdict = verdict_on(backend, "shell", source, f"{tests}[ $(f 3) = 9 ]\n")
+    assert verdict.outcome == "passed"
 
 
 @pytest.mark.parametrize("before", ["", "#!/usr/bin/env php\n"])
@@ -171,14 +170,10 @@ def test_what_stands_before_all_else_in_a_file_stays_there(backend, name):
     assert judged(backend, name, "return x * x;", before=BEFORE[name]).outcome == "passed"
 
 
-def test_php_that_is_closed_is_judged(backend):
-    if reason := not_run("php"):
-        pytest.skip(reason)
-    made = [
-        Program(source=f"<?php\n{one}\n?>\n", tests=TESTS["php"], language="php")
-        for one in ("function f($x) { return $x * $x; }", "function f($x) { return 0; }")
-    ]
-    assert [one.outcome for one in judge(made, backend, workers=1)] == ["passed", "failed"]
+@pytest.mark.parametrize(("body", "outcome"), [("$x * $x", "passed"), ("0", "failed")])
+def test_php_that_is_closed_is_judged(backend, body, outcome):
+    source = f"<?php\nfunction f($x) {{ return {body}; }}\n?>\n"
+    assert verdict_on(backend, "php", source, TESTS["php"]).outcome == outcome
 
 
 def test_a_wrong_answer_fails(backend, language):

@@ -4,6 +4,7 @@ import pytest
 
 from finetune.jail import Limits, Program, judge
 from finetune.jail.languages import not_run
+from tests.jail.conftest import verdict_on
 from tests.jail.other_forgeries import FORGERIES
 from tests.jail.test_languages import LUA_TESTS, RUBY_TESTS, TESTS
 
@@ -36,13 +37,6 @@ def test_no_forgery_passes(backend, language, forgery):
     assert verdict.outcome in ("failed", "timed out"), verdict
 
 
-def verdict_on(backend, language, source, tests):
-    if reason := not_run(language):
-        pytest.skip(reason)
-    made = Program(source=source, tests=tests, language=language)
-    return judge([made], backend, workers=1)[0].outcome
-
-
 @pytest.mark.parametrize(
     ("language", "source", "tests"),
     [
@@ -69,4 +63,4 @@ def verdict_on(backend, language, source, tests):
     ],
 )
 def test_words_of_the_tests_are_not_the_answer_s(backend, language, source, tests):
-    assert verdict_on(backend, language, source, tests) == "failed"
+    assert verdict_on(backend, language, source, tests).outcome == "failed"

@@ -2,8 +2,7 @@
 
 import pytest
 
-from finetune.jail import Program, judge
-from finetune.jail.languages import not_run
+from tests.jail.conftest import verdict_on
 
 ANSWER = 'fn f(x: i32) -> i32 { assert!(x > -2, "too [small]"); x * x }\n'
 WRONG = "fn f(x: i32) -> i32 { 0 }\n"
@@ -12,9 +11,7 @@ MAIN = "fn main() { assert_eq!(f(2), 4); }\n"
 
 
 def verdict(backend, source, tests):
-    if reason := not_run("rust"):
-        pytest.skip(reason)
-    return judge([Program(source=source, tests=tests, language="rust")], backend, workers=1)[0]
+    return verdict_on(backend, "rust", source, tests)
 
 
 @pytest.mark.parametrize(
