@@ -38,14 +38,11 @@ class JudgedFile:
         total = sum(self.outcomes.values())
         passed = self.outcomes.get("passed", 0)
         rest = ", ".join(f"{n} {name}" for name, n in self.outcomes.items() if name != "passed")
-        lines = [] if total else [f"{self.task}: nothing of it can be judged here"]
-        lines += [
-            f"{self.task}: {passed} of {total} completions of {self.problems} problems passed"
-            + (f" ({rest})" if rest else "")
-            + f"; {self.verdicts}"
-        ] * bool(total)
-        lines += [f"{self.task}: not run: {what} ({why})" for what, why in self.not_run]
-        return "\n".join(lines)
+        judged = f"{passed} of {total} completions of {self.problems} problems passed"
+        judged += f" ({rest})" if rest else ""
+        lines = [f"{judged}; {self.verdicts}" if total else "nothing of it can be judged here"]
+        lines += [f"not run: {what} ({why})" for what, why in self.not_run]
+        return "\n".join(f"{self.task}: {line}" for line in lines)
 
 
 def judge_file(file: Path, overrides: tuple[str, ...]) -> JudgedFile:
