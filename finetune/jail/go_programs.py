@@ -90,11 +90,10 @@ def whole(source: str, tests: str, mark: str) -> dict[str, str]:
 
 def _without_package(text: str) -> tuple[str, str]:
     """The text without its package's line, and that package; `main` where it names none."""
-    text = BUILD.sub("", text)
     found = PACKAGE.search(blanked(text, "go"))
     if found is None:
         return text, "main"
-    return text[: found.start()] + text[found.end() :], found[1]
+    return BUILD.sub("", text[: found.start()]) + text[found.end() :], found[1]
 
 
 def _without_imports(text: str, *, at_head: bool) -> tuple[dict[str, str], str]:

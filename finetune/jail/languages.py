@@ -4,10 +4,10 @@ Their tests stand in the same process as the answer, so the proof is a weaker on
 test, code of ours reads a number from standard input and prints it beside another number that
 stands in the source. Neither is known before the run, and the source is removed before the answer's
 first line runs. The commonest things that an answer may put in the place of assertions and
-comparisons are taken back or hidden before the tests, language by language (`*_programs.py`); a
-method of the language's own classes that it redefines is not, everywhere. That stops a program that
-leaves early with status 0, forged output and every accident. It does not stop code written against
-these very files, which could find both numbers in its own process as our code does.
+comparisons are taken back or hidden before the tests, language by language (`*_programs.py`);
+methods of the language's own classes that it redefines are not in all of them. That stops a program
+that leaves early with status 0, forged output and every accident. It does not stop code written
+against these very files, which could find both numbers in its own process as our code does.
 
 Tests that would be over before they have asked, or are none to their language's own runner, are
 not run and told so (`finetune.tasks.runnable`).

@@ -25,6 +25,8 @@ def verdict(backend, source, tests):
         "var text = `\nfunc TestOld(t *testing.T) {\n`\n" + TESTS,
         TESTS + "func TestBoth(t *testing.T) { TestSquare(t) }\n",
         "  " + TESTS,
+        "var text = `\n//go:build no\n`\n"
+        + TESTS.replace("{ if", "{ if len(text) != 15 { t.Fatal(text) }; if"),
         TESTS.replace("(t *testing.T)", "(\n  t *testing.T,\n)"),
     ],
 )
